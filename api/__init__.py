@@ -1,0 +1,1 @@
+"""The HTTP service of tablelens (imported as ``tablelens.api``)."""

@@ -1,0 +1,1 @@
+"""Property probes of table embedding models (imported as ``tablelens.probes``)."""

@@ -1,0 +1,1 @@
+"""The catalogue: DuckDB through SQLAlchemy models, the only truth."""

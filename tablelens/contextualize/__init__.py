@@ -1,0 +1,1 @@
+"""Columns to text: DeepJoin's seven templates."""

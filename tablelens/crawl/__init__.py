@@ -1,0 +1,1 @@
+"""Find the files of a lake and read them safely."""

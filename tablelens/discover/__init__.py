@@ -1,0 +1,1 @@
+"""Neighbours to verified, ranked and explained joins."""

@@ -1,0 +1,1 @@
+"""Text and values to one vector a column."""

@@ -1,0 +1,1 @@
+"""Run the unit of work, one file, here or elsewhere."""

@@ -1,0 +1,1 @@
+"""Vectors and value hashes to neighbours: HNSW, exact search, postings."""

@@ -1,0 +1,1 @@
+"""Columns to types, statistics and sets of hashed values."""

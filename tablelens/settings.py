@@ -1,0 +1,146 @@
+"""One table of knobs. Each has a default, a line of help and a variable ``TABLELENS_<NAME>``.
+
+Precedence: an argument, then the environment, then ``[tool.tablelens]`` of a ``pyproject.toml`` or a
+``tablelens.toml`` beside the home, then the default. Nothing is read at import.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from tablelens.errors import SettingError
+
+HOME_NAME = ".tablelens"
+
+
+def knob(default: Any, help: str, minimum: float | None = None) -> Any:  # noqa: A002 - the field's own word
+    """A setting: its default, what it does, and the least value it may have."""
+    return field(default=default, metadata={"help": help, "minimum": minimum})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings. ``Settings.load(home)`` reads files and environment; ``origin`` says where each came from.
+
+    >>> Settings(workers=1).workers
+    1
+    """
+
+    workers: int = knob(0, "worker processes that read files; 0 takes one a core", 0)
+    read_seconds: float = knob(120.0, "time limit for reading and profiling one file", 0.1)
+    worker_memory_mb: int = knob(4096, "memory limit of one worker process", 256)
+    max_file_mb: int = knob(2048, "a larger text file is read up to here and marked as truncated", 1)
+    max_unpacked_ratio: int = knob(
+        200, "a compressed file that unpacks to more than this many times its size is refused", 2
+    )
+    max_columns: int = knob(4096, "columns of one table beyond this number are left out", 1)
+    max_rows: int = knob(20_000_000, "rows of one table beyond this number are left out", 1)
+    max_cell_mb: int = knob(16, "a file with a larger cell is refused", 1)
+    exact_values: int = knob(1_000_000, "value sets are exact up to this many distinct values, a sketch beyond", 1)
+    sketch_values: int = knob(65_536, "hashes that a sketch keeps", 64)
+    cells: int = knob(256, "distinct cells of a column that the catalogue keeps as written", 8)
+    encoder: str = knob("static", "column encoder: a registered name, or a sentence-transformers model name or folder")
+    template: str = knob("title-colname-stat-col", "DeepJoin template that turns a column into text")
+    stat_unit: str = knob("characters", "what the statistics of a template count: characters or words")
+    exact_search_below: int = knob(20_000, "with fewer vectors than this the search is exact, without a graph", 0)
+    hnsw_m: int = knob(16, "links a node of the HNSW graph", 2)
+    hnsw_ef_construction: int = knob(100, "candidates that HNSW weighs while building", 8)
+    hnsw_ef: int = knob(256, "candidates that HNSW weighs in a search", 8)
+    candidates: int = knob(200, "columns that the vector arm proposes to verification", 1)
+    threshold: float = knob(0.1, "hits of mode auto with a lower probability are not shown", 0.0)
+    keep_generations: int = knob(2, "index generations that gc keeps", 1)
+
+    @classmethod
+    def load(cls, home: Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:
+        """Read files, environment and arguments, in rising precedence.
+
+        Raises:
+            SettingError: an unknown name, or a value of the wrong kind or below the least.
+        """
+        return cls.resolve(home, environ, given)[0]
+
+    @classmethod
+    def resolve(
+        cls, home: Path | None, environ: Mapping[str, str] | None, given: Mapping[str, Any]
+    ) -> tuple[Settings, dict[str, str]]:
+        """The settings, and for each one where its value came from."""
+        values: dict[str, Any] = {}
+        origin = {f.name: "default" for f in fields(cls)}
+        for source, layer in _layers(home, os.environ if environ is None else environ, given):
+            for name, value in layer.items():
+                values[name] = _checked(name, value, source)
+                origin[name] = source
+        return replace(cls(), **values), origin
+
+    @classmethod
+    def describe(cls) -> list[tuple[str, Any, str]]:
+        """(name, default, help) of each setting, for help texts and the reference page."""
+        return [(f.name, f.default, f.metadata["help"]) for f in fields(cls)]
+
+
+def find_home(given: str | None = None, start: Path | None = None) -> Path:
+    """The project folder: the one given, else $TABLELENS_HOME, else the nearest ``.tablelens`` upward.
+
+    Where none exists yet the answer is ``.tablelens`` in ``start`` (default: the working folder).
+    """
+    named = given or os.environ.get("TABLELENS_HOME")
+    if named:
+        return Path(named).expanduser().absolute()
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        if (folder / HOME_NAME).is_dir():
+            return folder / HOME_NAME
+    return here / HOME_NAME
+
+
+def _layers(
+    home: Path | None, environ: Mapping[str, str], given: Mapping[str, Any]
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """(source, values) in rising precedence; an argument of None counts as not given."""
+    layers: list[tuple[str, Mapping[str, Any]]] = []
+    if home is not None:
+        for path, keys in (
+            (home.parent / "pyproject.toml", ("tool", "tablelens")),
+            (home.parent / "tablelens.toml", ()),
+        ):
+            layers.append((str(path), _read_toml(path, keys)))
+    prefix = "TABLELENS_"
+    known = {f.name for f in fields(Settings)}
+    env = {name[len(prefix) :].lower(): value for name, value in environ.items() if name.startswith(prefix)}
+    layers += [(f"${prefix}{name.upper()}", {name: value}) for name, value in env.items() if name in known]
+    layers.append(("argument", {name: value for name, value in given.items() if value is not None}))
+    return layers
+
+
+def _read_toml(path: Path, keys: tuple[str, ...]) -> Mapping[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingError(f"cannot read settings from {path}: {error}", "mend or remove the file") from error
+    for key in keys:
+        found = found.get(key, {}) if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _checked(name: str, value: Any, source: str) -> Any:
+    known = {f.name: f for f in fields(Settings)}
+    if name not in known:
+        raise SettingError(f"unknown setting {name!r} in {source}", f"known settings: {', '.join(known)}")
+    kind: Any = type(known[name].default)
+    try:
+        if isinstance(value, bool) or (kind is int and isinstance(value, float) and value != int(value)):
+            raise ValueError(value)
+        made = kind(value)
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"setting {name!r} from {source} is {value!r}, not {kind.__name__}") from error
+    minimum = known[name].metadata["minimum"]
+    if minimum is not None and not made >= minimum:
+        raise SettingError(f"setting {name!r} from {source} is {made!r}; the least it may be is {minimum}")
+    return made

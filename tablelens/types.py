@@ -1,0 +1,239 @@
+"""What travels between the stages: frozen dataclasses, no dicts across a folder border."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Hashes = npt.NDArray[np.uint64]
+"""Sorted, distinct 64-bit hashes of a column's normalised values, shape (n,)."""
+Vectors = npt.NDArray[np.float32]
+"""Row vectors, shape (n, d)."""
+Ids = npt.NDArray[np.int64]
+
+Kind = Literal["text", "integer", "decimal", "boolean", "date", "identifier", "categorical", "empty"]
+Mode = Literal["auto", "equi", "semantic", "deepjoin"]
+Cardinality = Literal["1:1", "1:n", "n:1", "n:m"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file that the walk found. ``path`` is relative to the lake's root, with forward slashes."""
+
+    path: str
+    absolute: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawTable:
+    """One table as read from a file. Text formats give string columns, Parquet gives its own types.
+
+    ``part`` names a sheet of a workbook, and is empty where a file holds one table. ``names`` are the column
+    names as the file has them; those of ``data`` are made unique. ``truncated`` says that rows or columns
+    beyond a limit were left out; ``warnings`` says in words what was repaired or left out.
+    """
+
+    data: pa.Table
+    names: tuple[str, ...]
+    format: str
+    part: str = ""
+    warnings: tuple[str, ...] = ()
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSet:
+    """A column's distinct normalised values as sorted 64-bit hashes.
+
+    ``exact`` means that all are there. Otherwise ``hashes`` is the bottom-k sketch, the k smallest of
+    ``distinct`` (then an estimate) hashes.
+    """
+
+    hashes: Hashes
+    distinct: int
+    exact: bool = True
+
+    @property
+    def error(self) -> float:
+        """Standard error of a containment estimated from the sketch; 0 where the set is exact."""
+        return 0.0 if self.exact else 0.5 / float(np.sqrt(max(len(self.hashes), 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """What is known of one column. Lengths are in characters, ``words`` in white-space separated words."""
+
+    name: str
+    original_name: str
+    position: int
+    type: str
+    kind: Kind
+    rows: int
+    nulls: int
+    distinct: int
+    values: ValueSet
+    cells: tuple[str, ...]
+    """Distinct cells as written, at most ``settings.cells``, most frequent first."""
+    minimum: str | None = None
+    maximum: str | None = None
+    min_length: int = 0
+    max_length: int = 0
+    mean_length: float = 0.0
+    min_words: int = 0
+    max_words: int = 0
+    mean_words: float = 0.0
+    top_values: tuple[tuple[str, int], ...] = ()
+    histogram: tuple[tuple[float, ...], tuple[int, ...]] | None = None
+    """Bin edges (n + 1) and counts (n) of a numeric or date column."""
+    key: bool = False
+    """Every row has a value and no value comes twice."""
+    excluded: str = ""
+    """Why the column takes no part in joins (empty, constant, boolean), or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableProfile:
+    """One table with its columns, ready for the catalogue."""
+
+    part: str
+    title: str
+    format: str
+    rows: int
+    columns: tuple[ColumnProfile, ...]
+    warnings: tuple[str, ...] = ()
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What became of one file: tables, or the reason why not."""
+
+    file: FoundFile
+    digest: str = ""
+    tables: tuple[TableProfile, ...] = ()
+    reason: str = ""
+    error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """True where the file was read."""
+        return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnText:
+    """A column as an encoder sees it.
+
+    ``text`` is one of DeepJoin's seven templates, filled; ``cells`` are the cells in the order and number that
+    the text holds them; ``values`` the column's whole set of value hashes.
+    """
+
+    text: str
+    name: str
+    cells: tuple[str, ...]
+    values: Hashes
+    distinct: int
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRef:
+    """A column of the lake: its place in the index, and its names."""
+
+    id: int
+    lake: str
+    table: str
+    column: str
+    kind: Kind
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was counted on the two value sets; nothing in it is estimated unless ``error`` is above zero."""
+
+    overlap: int
+    containment: float
+    """|Q and X| / |Q|."""
+    reverse_containment: float
+    """|Q and X| / |X|."""
+    jaccard: float
+    cardinality: Cardinality
+    join_rows: int
+    """Rows of the inner join, estimated from mean rows a value."""
+    explosion: float
+    """``join_rows`` over the query table's rows."""
+    matched: tuple[str, ...] = ()
+    unmatched: tuple[str, ...] = ()
+    error: float = 0.0
+    cosine: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A column that joins, how well, and why."""
+
+    column: ColumnRef
+    score: float
+    probability: float
+    evidence: Evidence
+    sql: str
+    notes: tuple[str, ...] = ()
+    hub: float = 0.0
+    """Share of the lake's columns in whose value sets this column's typical value is found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The hits of one query, best first. An empty ``hits`` is an answer: none found."""
+
+    table: str
+    column: str
+    mode: Mode
+    hits: tuple[Hit, ...]
+    seconds: float
+    generation: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlReport:
+    """What a crawl did."""
+
+    lake: str
+    root: str
+    tables: int
+    columns: int
+    read: int
+    skipped: int
+    removed: int
+    failed: tuple[tuple[str, str], ...]
+    """(path, reason) of each file that could not be read."""
+    seconds: float
+    generation: int
+    stages: dict[str, float] = field(default_factory=dict)
+    """Seconds by stage."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as the command line's JSON has it."""
+        return {
+            "lake": self.lake,
+            "root": self.root,
+            "tables": self.tables,
+            "columns": self.columns,
+            "read": self.read,
+            "skipped": self.skipped,
+            "removed": self.removed,
+            "failed": [{"path": path, "reason": reason} for path, reason in self.failed],
+            "seconds": round(self.seconds, 3),
+            "generation": self.generation,
+            "stages": {name: round(seconds, 3) for name, seconds in self.stages.items()},
+        }
