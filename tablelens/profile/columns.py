@@ -1,0 +1,198 @@
+"""A table as read becomes a table of profiles: one pass over each column's distinct cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tablelens.profile.kinds import as_day, as_number, kind_of
+from tablelens.profile.normalize import hash_value, normalize
+from tablelens.settings import Settings
+from tablelens.types import ColumnProfile, Kind, RawTable, TableProfile, ValueSet
+
+BINS = 10
+TOP = 10
+KIND_SAMPLE = 1000
+CELL_LENGTH = 200
+"""Characters of a kept cell; what is longer is for reading, not for joining."""
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Distinct:
+    """Distinct values of a column: normalised value, a cell that has it, rows and hash, most frequent first."""
+
+    values: list[str]
+    cells: list[str]
+    counts: Counts
+    hashes: npt.NDArray[np.uint64]
+
+
+def profile_table(path: str, table: RawTable, settings: Settings) -> TableProfile:
+    """Profile every column of a table that was read from ``path``."""
+    columns = tuple(
+        profile_column(table.data.column(i), settings, position=i, name=name, original_name=table.names[i])
+        for i, name in enumerate(table.data.column_names)
+    )
+    return TableProfile(
+        table.part,
+        title_of(path, table.part),
+        table.format,
+        table.data.num_rows,
+        columns,
+        table.warnings,
+        table.truncated,
+    )
+
+
+def profile_column(
+    data: pa.ChunkedArray, settings: Settings, *, position: int = 0, name: str = "", original_name: str = ""
+) -> ColumnProfile:
+    """Profile one column.
+
+    >>> p = profile_column(pa.chunked_array([["DE", "FR", "de", None]]), Settings(), name="country")
+    >>> p.distinct, p.nulls, p.kind, p.top_values
+    (2, 1, 'text', (('DE', 2), ('FR', 1)))
+    """
+    found = _distinct(as_strings(data))
+    filled = int(found.counts.sum())
+    kind = kind_of(data.type, found.values[:KIND_SAMPLE], filled)
+    scale = _scale(found, kind)
+    low, high = _extremes(found, scale)
+    letters = _spread([len(cell) for cell in found.cells])
+    words = _spread([cell.count(" ") + 1 for cell in found.cells])
+    return ColumnProfile(
+        name=name,
+        original_name=original_name or name,
+        position=position,
+        type=str(data.type),
+        kind=kind,
+        rows=len(data),
+        nulls=len(data) - filled,
+        distinct=len(found.values),
+        values=value_set(found.hashes, settings),
+        cells=tuple(cell[:CELL_LENGTH] for cell in found.cells[: settings.cells]),
+        minimum=low,
+        maximum=high,
+        min_length=int(letters[0]),
+        max_length=int(letters[1]),
+        mean_length=letters[2],
+        min_words=int(words[0]),
+        max_words=int(words[1]),
+        mean_words=words[2],
+        top_values=tuple(
+            (cell[:CELL_LENGTH], int(count)) for cell, count in zip(found.cells[:TOP], found.counts[:TOP], strict=True)
+        ),
+        histogram=_histogram(scale, found.counts),
+        key=len(found.values) == len(data) > 0,
+        excluded=_excluded(kind, len(found.values)),
+    )
+
+
+def title_of(path: str, part: str = "") -> str:
+    """A table's title in words, from its file's name and folder.
+
+    >>> title_of("world/capital_cities.csv.gz")
+    'world capital cities'
+    """
+    pure = PurePosixPath(path)
+    names = [pure.parent.name, pure.name.split(".", 1)[0] or pure.name, part]
+    return " ".join(" ".join(names).replace("_", " ").replace("-", " ").split())
+
+
+def as_strings(data: pa.ChunkedArray) -> pa.Array:
+    """A column's cells as text, nulls kept, one array. Bytes become hexadecimal, midnight timestamps dates."""
+    kind = data.type
+    if pa.types.is_dictionary(kind):
+        data = data.cast(kind.value_type)
+        kind = data.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        return pa.array([None if cell is None else cell.hex() for cell in data.to_pylist()], pa.string())
+    if pa.types.is_null(kind):
+        return pa.nulls(len(data), pa.string())
+    text = data if pa.types.is_string(kind) or pa.types.is_large_string(kind) else data.cast(pa.string())
+    if pa.types.is_timestamp(kind):
+        text = pc.replace_substring_regex(text, r" 00:00:00(\.0+)?$", "")
+    return text.combine_chunks()
+
+
+def value_set(hashes: npt.NDArray[np.uint64], settings: Settings) -> ValueSet:
+    """Sorted hashes, exact up to ``settings.exact_values`` and a bottom-k sketch beyond (k: ``sketch_values``)."""
+    ordered = np.sort(hashes)
+    if len(ordered) <= settings.exact_values:
+        return ValueSet(ordered, len(ordered))
+    return ValueSet(ordered[: settings.sketch_values].copy(), len(ordered), exact=False)
+
+
+def _distinct(cells: pa.Array) -> _Distinct:
+    """Distinct values in order of falling count, then hash: the order of rows has no part in it."""
+    counted = pc.value_counts(cells)
+    merged: dict[str, list[int | str]] = {}
+    written: dict[str, int] = {}
+    for cell, count in zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True):
+        value = None if cell is None else normalize(cell)
+        if value is None:
+            continue
+        if value in merged:
+            entry = merged[value]
+            entry[1] = int(entry[1]) + count
+            if (count, cell) > (written[value], entry[0]):
+                entry[0], written[value] = cell, count
+        else:
+            merged[value] = [cell, count]
+            written[value] = count
+    values = list(merged)
+    counts = np.fromiter((entry[1] for entry in merged.values()), np.int64, len(values))
+    hashes = np.fromiter(map(hash_value, values), np.uint64, len(values))
+    order = np.lexsort((hashes, -counts))
+    forms = [str(entry[0]) for entry in merged.values()]
+    places = order.tolist()
+    return _Distinct([values[i] for i in places], [forms[i] for i in places], counts[order], hashes[order])
+
+
+def _spread(sizes: Sequence[int]) -> tuple[float, float, float]:
+    """(least, greatest, mean) of sizes; zeros where there are none."""
+    return (min(sizes), max(sizes), sum(sizes) / len(sizes)) if sizes else (0, 0, 0.0)
+
+
+def _scale(found: _Distinct, kind: Kind) -> npt.NDArray[np.float64]:
+    """The values of a numeric or date column as numbers, NaN for what is none; empty for other kinds."""
+    measure = as_number if kind in ("integer", "decimal") else as_day if kind == "date" else None
+    if measure is None:
+        return np.empty(0)
+    return np.array([np.nan if (n := measure(value)) is None else n for value in found.values], np.float64)
+
+
+def _extremes(found: _Distinct, scale: npt.NDArray[np.float64]) -> tuple[str | None, str | None]:
+    """Least and greatest cell, by number where the column is numeric, else by its normalised text."""
+    if not found.values:
+        return None, None
+    if np.isfinite(scale).any():
+        low, high = int(np.nanargmin(scale)), int(np.nanargmax(scale))
+    else:
+        low, high = found.values.index(min(found.values)), found.values.index(max(found.values))
+    return found.cells[low][:CELL_LENGTH], found.cells[high][:CELL_LENGTH]
+
+
+def _histogram(scale: npt.NDArray[np.float64], counts: Counts) -> tuple[tuple[float, ...], tuple[int, ...]] | None:
+    usable = np.isfinite(scale)
+    if not usable.any() or not np.isfinite(np.ptp(scale[usable])):
+        return None
+    heights, edges = np.histogram(scale[usable], bins=BINS, weights=counts[usable])
+    return tuple(edges.tolist()), tuple(int(height) for height in heights)
+
+
+def _excluded(kind: Kind, distinct: int) -> str:
+    """Why a column takes no part in joins, or nothing."""
+    if distinct == 0:
+        return "empty: no row holds a value"
+    if distinct == 1:
+        return "constant: one value in all rows"
+    return "boolean: two truth values join with everything" if kind == "boolean" else ""
