@@ -52,6 +52,9 @@ class Settings:
     hnsw_ef_construction: int = knob(100, "candidates that HNSW weighs while building", 8)
     hnsw_ef: int = knob(256, "candidates that HNSW weighs in a search", 8)
     candidates: int = knob(200, "columns that the vector arm proposes to verification", 1)
+    min_distinct: int = knob(
+        5, "a column with fewer distinct values is no candidate, as in DeepJoin (unless it is a key)", 1
+    )
     threshold: float = knob(0.1, "hits of mode auto with a lower probability are not shown", 0.0)
     keep_generations: int = knob(2, "index generations that gc keeps", 1)
 

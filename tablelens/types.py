@@ -16,6 +16,8 @@ Vectors = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
 
 Kind = Literal["text", "integer", "decimal", "boolean", "date", "identifier", "categorical", "empty"]
+Family = Literal["text", "number", "date", ""]
+"""What a column's values are compared as: columns of different families do not join."""
 Mode = Literal["auto", "equi", "semantic", "deepjoin"]
 Cardinality = Literal["1:1", "1:n", "n:1", "n:m"]
 
@@ -91,10 +93,21 @@ class ColumnProfile:
     top_values: tuple[tuple[str, int], ...] = ()
     histogram: tuple[tuple[float, ...], tuple[int, ...]] | None = None
     """Bin edges (n + 1) and counts (n) of a numeric or date column."""
+    texts: int = 0
+    """Distinct values that are neither a number nor a date (estimated from 1,000 where there are more)."""
     key: bool = False
     """Every row has a value and no value comes twice."""
     excluded: str = ""
     """Why the column takes no part in joins (empty, constant, boolean), or nothing."""
+
+    @property
+    def family(self) -> Family:
+        """Text where at least half of the distinct values are text, else date or number; "" where there are none."""
+        if not self.distinct:
+            return ""
+        if 2 * self.texts >= self.distinct:
+            return "text"
+        return "date" if self.kind == "date" else "number"
 
 
 @dataclass(frozen=True, slots=True)

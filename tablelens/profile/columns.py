@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tablelens.profile.kinds import as_day, as_number, kind_of
+from tablelens.profile.kinds import as_day, as_number, count_texts, kind_of
 from tablelens.profile.normalize import hash_value, normalize
 from tablelens.settings import Settings
 from tablelens.types import ColumnProfile, Kind, RawTable, TableProfile, ValueSet
@@ -63,7 +63,8 @@ def profile_column(
     """
     found = _distinct(as_strings(data))
     filled = int(found.counts.sum())
-    kind = kind_of(data.type, found.values[:KIND_SAMPLE], filled)
+    some = found.values[:KIND_SAMPLE]
+    kind = kind_of(data.type, some, filled)
     scale = _scale(found, kind)
     low, high = _extremes(found, scale)
     letters = _spread([len(cell) for cell in found.cells])
@@ -91,6 +92,7 @@ def profile_column(
             (cell[:CELL_LENGTH], int(count)) for cell, count in zip(found.cells[:TOP], found.counts[:TOP], strict=True)
         ),
         histogram=_histogram(scale, found.counts),
+        texts=0 if kind == "boolean" else count_texts(some, len(found.values)),
         key=len(found.values) == len(data) > 0,
         excluded=_excluded(kind, len(found.values)),
     )
@@ -143,7 +145,7 @@ def _distinct(cells: pa.Array) -> _Distinct:
         if value in merged:
             entry = merged[value]
             entry[1] = int(entry[1]) + count
-            if (count, cell) > (written[value], entry[0]):
+            if (-count, cell) < (-written[value], entry[0]):
                 entry[0], written[value] = cell, count
         else:
             merged[value] = [cell, count]

@@ -49,6 +49,12 @@ def kind_of(type_: pa.DataType, values: Sequence[str], filled: int) -> Kind:
     return _text_kind(values, filled)
 
 
+def count_texts(values: Sequence[str], distinct: int) -> int:
+    """Distinct values that are neither number nor date, of ``distinct`` in all, by a sample of them."""
+    texts = sum(not _DECIMAL.fullmatch(value) and not _DATE.fullmatch(value) for value in values)
+    return round(texts * distinct / len(values)) if values else 0
+
+
 def as_number(value: str) -> float | None:
     """The number that a normalised value is, or None."""
     return float(value) if _DECIMAL.fullmatch(value) else None

@@ -1,0 +1,162 @@
+"""The catalogue's tables.
+
+No FOREIGN KEY constraints: DuckDB refuses to delete a parent and its children in one transaction. No secondary
+indexes: a scan is quick, and DuckDB cannot alter a table that has one. Lists (cells, hashes, vectors) are written and
+read through Arrow; the ORM serves single rows.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
+
+SCHEMA_VERSION = 1
+
+
+class ListOf(UserDefinedType[Any]):
+    """A DuckDB list column; an array on PostgreSQL."""
+
+    cache_ok = True
+
+    def __init__(self, element: str) -> None:
+        self.element = element
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The type's name in DDL."""
+        return f"{self.element}[]"
+
+
+class Hash(UserDefinedType[int]):
+    """An unsigned 64-bit whole number."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The type's name in DDL."""
+        return "UBIGINT"
+
+
+class Base(DeclarativeBase):
+    """Base of the models."""
+
+
+class Meta(Base):
+    """Facts of the catalogue itself, as ``schema_version``."""
+
+    __tablename__ = "meta"
+    key: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    value: Mapped[str] = mapped_column(sa.Text)
+
+
+class LakeRow(Base):
+    """A lake: a named root folder."""
+
+    __tablename__ = "lakes"
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(sa.Text)
+    root: Mapped[str] = mapped_column(sa.Text)
+
+
+class CrawlRow(Base):
+    """One run of a crawl; ``state`` is running, done or interrupted."""
+
+    __tablename__ = "crawls"
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    lake_id: Mapped[int] = mapped_column(sa.BigInteger)
+    started_at: Mapped[datetime] = mapped_column(sa.TIMESTAMP)
+    finished_at: Mapped[datetime | None] = mapped_column(sa.TIMESTAMP)
+    state: Mapped[str] = mapped_column(sa.Text)
+    report: Mapped[str | None] = mapped_column(sa.Text)
+
+
+class FileRow(Base):
+    """A file, as it was when it was last read; ``reason`` is empty where that went well."""
+
+    __tablename__ = "files"
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    lake_id: Mapped[int] = mapped_column(sa.BigInteger)
+    path: Mapped[str] = mapped_column(sa.Text)
+    size: Mapped[int] = mapped_column(sa.BigInteger)
+    mtime_ns: Mapped[int] = mapped_column(sa.BigInteger)
+    digest: Mapped[str] = mapped_column(sa.Text)
+    config: Mapped[str] = mapped_column(sa.Text)
+    reason: Mapped[str] = mapped_column(sa.Text)
+    error: Mapped[str] = mapped_column(sa.Text)
+    attempts: Mapped[int] = mapped_column(sa.Integer)
+
+
+class TableRow(Base):
+    """A table; ``name`` is the file's path, with ``#part`` where the file holds several."""
+
+    __tablename__ = "tables"
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    lake_id: Mapped[int] = mapped_column(sa.BigInteger)
+    file_id: Mapped[int] = mapped_column(sa.BigInteger)
+    name: Mapped[str] = mapped_column(sa.Text)
+    part: Mapped[str] = mapped_column(sa.Text)
+    title: Mapped[str] = mapped_column(sa.Text)
+    format: Mapped[str] = mapped_column(sa.Text)
+    rows: Mapped[int] = mapped_column(sa.BigInteger)
+    warnings: Mapped[Any] = mapped_column(ListOf("VARCHAR"))
+    truncated: Mapped[bool] = mapped_column(sa.Boolean)
+
+
+class ColumnRow(Base):
+    """A column with its profile, kept cells and value hashes."""
+
+    __tablename__ = "columns"
+    id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    lake_id: Mapped[int] = mapped_column(sa.BigInteger)
+    table_id: Mapped[int] = mapped_column(sa.BigInteger)
+    position: Mapped[int] = mapped_column(sa.Integer)
+    name: Mapped[str] = mapped_column(sa.Text)
+    original_name: Mapped[str] = mapped_column(sa.Text)
+    type: Mapped[str] = mapped_column(sa.Text)
+    kind: Mapped[str] = mapped_column(sa.Text)
+    family: Mapped[str] = mapped_column(sa.Text)
+    rows: Mapped[int] = mapped_column(sa.BigInteger)
+    nulls: Mapped[int] = mapped_column(sa.BigInteger)
+    distinct: Mapped[int] = mapped_column(sa.BigInteger, name="distinct_values")
+    texts: Mapped[int] = mapped_column(sa.BigInteger)
+    is_key: Mapped[bool] = mapped_column(sa.Boolean)
+    excluded: Mapped[str] = mapped_column(sa.Text)
+    minimum: Mapped[str | None] = mapped_column(sa.Text)
+    maximum: Mapped[str | None] = mapped_column(sa.Text)
+    lengths: Mapped[Any] = mapped_column(ListOf("DOUBLE"))
+    """(greatest, least, mean) characters, then the same of words."""
+    top_values: Mapped[Any] = mapped_column(ListOf("VARCHAR"))
+    top_counts: Mapped[Any] = mapped_column(ListOf("BIGINT"))
+    histogram_edges: Mapped[Any] = mapped_column(ListOf("DOUBLE"))
+    histogram_counts: Mapped[Any] = mapped_column(ListOf("BIGINT"))
+    cells: Mapped[Any] = mapped_column(ListOf("VARCHAR"))
+    hashes: Mapped[Any] = mapped_column(ListOf("UBIGINT"))
+    exact: Mapped[bool] = mapped_column(sa.Boolean)
+
+
+class EmbeddingRow(Base):
+    """A column's vector, and all that says how it was made."""
+
+    __tablename__ = "embeddings"
+    column_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    content: Mapped[int] = mapped_column(Hash())
+    """Hash of the text and the values that were encoded."""
+    encoder: Mapped[str] = mapped_column(sa.Text)
+    revision: Mapped[str] = mapped_column(sa.Text)
+    template: Mapped[str] = mapped_column(sa.Text)
+    dtype: Mapped[str] = mapped_column(sa.Text)
+    vector: Mapped[Any] = mapped_column(ListOf("FLOAT"))
+
+
+class GenerationRow(Base):
+    """An index generation that was finished."""
+
+    __tablename__ = "generations"
+    number: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    created_at: Mapped[datetime] = mapped_column(sa.TIMESTAMP)
+    encoder: Mapped[str] = mapped_column(sa.Text)
+    revision: Mapped[str] = mapped_column(sa.Text)
+    columns: Mapped[int] = mapped_column(sa.BigInteger)

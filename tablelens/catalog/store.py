@@ -1,0 +1,307 @@
+"""The one door to the catalogue file.
+
+One process writes; DuckDB's own lock sees to it. Readers take the snapshots that each crawl leaves (``snapshot``), so
+a crawl and any number of readers go on side by side. Every write is one transaction: after a kill the catalogue is
+what some prefix of the commits made it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from tablelens.catalog import rows
+from tablelens.catalog.migrate import migrate
+from tablelens.catalog.models import CrawlRow, FileRow, GenerationRow, LakeRow
+from tablelens.errors import CatalogError, CatalogLocked, UnknownLake, UsageError
+from tablelens.types import FileOutcome, Hashes
+
+_LOCK = re.compile(r"Conflicting lock is held in (.*?) \(PID (\d+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """What the catalogue remembers of a file, to tell whether it must be read again."""
+
+    id: int
+    size: int
+    mtime_ns: int
+    digest: str
+    config: str
+    reason: str
+    error: str
+    attempts: int
+
+
+class Catalog:
+    """An open catalogue. Use it as a context manager, or call ``close``.
+
+    Raises:
+        CatalogLocked: another process is writing.
+        CatalogVersion: the file was written by a newer tablelens.
+        CatalogError: the file is damaged or cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        arguments = {"read_only": read_only, "config": {"python_enable_replacements": False}}
+        self._engine = sa.create_engine(f"duckdb:///{path}", poolclass=NullPool, connect_args=arguments)
+        try:
+            self._connection = self._engine.connect()
+            migrate(self._connection, read_only=read_only)
+        except sa.exc.DBAPIError as error:
+            self._engine.dispose()
+            raise _opening_error(path, error) from error
+        except CatalogError:
+            self.close()
+            raise
+        self._next: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._connection.close()
+        self._engine.dispose()
+
+    def __enter__(self) -> Catalog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session whose work is committed at the end, or undone if it raises."""
+        with Session(self._connection, expire_on_commit=False) as session:
+            try:
+                yield session
+                session.commit()
+            except sa.exc.DBAPIError as error:
+                session.rollback()
+                raise CatalogError(f"cannot write the catalogue {self.path}: {error.orig}", _cure(error)) from error
+
+    # lakes and crawls ------------------------------------------------------------------------------------------
+
+    def lakes(self) -> list[tuple[int, str, str]]:
+        """(id, name, root) of each lake."""
+        with self.transaction() as session:
+            return [
+                (lake.id, lake.name, lake.root) for lake in session.scalars(sa.select(LakeRow).order_by(LakeRow.id))
+            ]
+
+    def lake(self, name: str, root: str) -> int:
+        """The id of a lake; made if it is new.
+
+        Raises:
+            UsageError: the name belongs to another root.
+        """
+        for id_, known, where in self.lakes():
+            if known == name and where == root:
+                return id_
+            if known == name:
+                raise UsageError(f"lake {name!r} is already {where}, not {root}", "give this one another --lake name")
+        with self.transaction() as session:
+            session.add(LakeRow(id=self._take("lakes"), name=name, root=root))
+        return self._next["lakes"] - 1
+
+    def drop_lake(self, name: str) -> None:
+        """Forget a lake and all that belongs to it."""
+        known = {known: id_ for id_, known, _ in self.lakes()}
+        if name not in known:
+            raise UnknownLake.among("lake", name, known)
+        self.remove(known[name], list(self.known_files(known[name])))
+        with self.transaction() as session:
+            session.execute(sa.delete(LakeRow).where(LakeRow.id == known[name]))
+
+    def begin_crawl(self, lake_id: int) -> int:
+        """Note that a crawl runs; earlier ones that never ended are marked as interrupted."""
+        number = self._take("crawls")
+        with self.transaction() as session:
+            session.execute(
+                sa.update(CrawlRow)
+                .where(CrawlRow.state == "running", CrawlRow.lake_id == lake_id)
+                .values(state="interrupted")
+            )
+            session.add(CrawlRow(id=number, lake_id=lake_id, started_at=_now(), state="running"))
+        return number
+
+    def end_crawl(self, number: int, report: dict[str, Any]) -> None:
+        """Note that a crawl is done."""
+        with self.transaction() as session:
+            session.execute(
+                sa.update(CrawlRow)
+                .where(CrawlRow.id == number)
+                .values(state="done", finished_at=_now(), report=json.dumps(report))
+            )
+
+    # files -----------------------------------------------------------------------------------------------------
+
+    def known_files(self, lake_id: int) -> dict[str, KnownFile]:
+        """What is known of each file of a lake, by path."""
+        names = ("path", "id", "size", "mtime_ns", "digest", "config", "reason", "error", "attempts")
+        found = self.arrow(f"SELECT {', '.join(names)} FROM files WHERE lake_id = {int(lake_id)}")
+        return {row[0]: KnownFile(*row[1:]) for row in zip(*(found[name].to_pylist() for name in names), strict=True)}
+
+    def touch(self, files: Sequence[tuple[int, int]]) -> None:
+        """New modification times, (file id, mtime in ns), of files whose content is as it was."""
+        with self.transaction() as session:
+            for id_, mtime_ns in files:
+                session.execute(sa.update(FileRow).where(FileRow.id == id_).values(mtime_ns=mtime_ns))
+
+    def remove(self, lake_id: int, paths: Sequence[str]) -> None:
+        """Forget files with their tables, columns and vectors."""
+        with self.transaction() as session:
+            self._delete(session, lake_id, paths)
+
+    def store(self, lake_id: int, config: str, outcomes: Sequence[tuple[FileOutcome, int]]) -> None:
+        """Put (outcome, attempts) of some files in place of what was known of them, in one transaction."""
+        start = {name: self._peek(name) for name in ("files", "tables", "columns")}
+        made = rows.from_outcomes(lake_id, config, outcomes, start)
+        with self.transaction() as session:
+            self._delete(session, lake_id, [outcome.file.path for outcome, _ in outcomes])
+            for name, table in made.items():
+                _insert(session, name, table)
+        for name, table in made.items():
+            self._next[name] = start[name] + table.num_rows
+
+    # columns, vectors, generations ---------------------------------------------------------------------------
+
+    def columns(self) -> pa.Table:
+        """All columns, ascending by id, with what the index keeps of them (see ``rows.COLUMNS_SQL``)."""
+        return self.arrow(rows.COLUMNS_SQL)
+
+    def value_sets(self) -> tuple[Hashes, npt.NDArray[np.int64]]:
+        """All value hashes end to end in the order of ``columns()``, and how many each column has."""
+        found = self.arrow("SELECT CASE WHEN excluded = '' THEN hashes ELSE [] END AS h FROM columns ORDER BY id")
+        lists = found["h"].combine_chunks() if found["h"].num_chunks != 1 else found["h"].chunk(0)
+        offsets = lists.offsets.to_numpy()
+        return lists.values.to_numpy()[offsets[0] : offsets[-1]], np.diff(offsets).astype(np.int64)
+
+    def embeddings(self, revision: str, template: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """(column ids, vectors (n, d)) that one encoder made with one template, ascending by id."""
+        found = self.arrow(
+            "SELECT column_id, vector FROM embeddings WHERE revision = ? AND template = ? ORDER BY column_id",
+            [revision, template],
+        )
+        if not found.num_rows:
+            return np.empty(0, np.int64), np.empty((0, 0), np.float32)
+        flat = found["vector"].combine_chunks().flatten().to_numpy()
+        return found["column_id"].to_numpy(), flat.reshape(found.num_rows, -1)
+
+    def store_embeddings(self, table: pa.Table) -> None:
+        """Put vectors in place of those that the same columns had. Columns of the table as in ``EmbeddingRow``."""
+        with self.transaction() as session:
+            raw = _raw(session)
+            raw.register("fresh", table)
+            raw.execute("DELETE FROM embeddings WHERE column_id IN (SELECT column_id FROM fresh)")
+            raw.unregister("fresh")
+        with self.transaction() as session:  # a key deleted and inserted in one transaction would be refused
+            _insert(session, "embeddings", table)
+
+    def next_generation(self) -> int:
+        """The number of the next index generation."""
+        return self._peek("generations", "number")
+
+    def add_generation(self, number: int, encoder: str, revision: str, columns: int) -> None:
+        """Note a finished generation."""
+        with self.transaction() as session:
+            session.add(
+                GenerationRow(number=number, created_at=_now(), encoder=encoder, revision=revision, columns=columns)
+            )
+        self._next.pop("generations", None)
+
+    def snapshot(self, target: Path) -> None:
+        """Copy the catalogue, all commits in it, to a new file that is never changed again."""
+        with self.transaction() as session:
+            session.execute(sa.text("CHECKPOINT"))
+        partial = target.with_suffix(".tmp")
+        # by another process: closing any handle on the file would give up DuckDB's lock on it in this one
+        copy = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
+        done = subprocess.run(
+            [sys.executable, "-c", copy, str(self.path), str(partial)], capture_output=True, text=True
+        )
+        if done.returncode:
+            partial.unlink(missing_ok=True)
+            reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise CatalogError(f"cannot write the snapshot {target}: {reason}", "make room on the disk and crawl again")
+        partial.replace(target)
+
+    def arrow(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        """The answer of a query as an Arrow table."""
+        with self.transaction() as session:
+            return _raw(session).execute(sql, list(parameters)).to_arrow_table()
+
+    # -----------------------------------------------------------------------------------------------------------
+
+    def _delete(self, session: Session, lake_id: int, paths: Sequence[str]) -> None:
+        raw = _raw(session)
+        raw.register("gone", pa.table({"path": pa.array(list(paths), pa.string())}))
+        files = f"SELECT f.id FROM files f SEMI JOIN gone USING (path) WHERE f.lake_id = {int(lake_id)}"
+        tables = f"SELECT id FROM tables WHERE file_id IN ({files})"
+        raw.execute(f"DELETE FROM embeddings WHERE column_id IN (SELECT id FROM columns WHERE table_id IN ({tables}))")
+        raw.execute(f"DELETE FROM columns WHERE table_id IN ({tables})")
+        raw.execute(f"DELETE FROM tables WHERE file_id IN ({files})")
+        raw.execute(f"DELETE FROM files WHERE id IN ({files})")
+        raw.unregister("gone")
+
+    def _peek(self, table: str, key: str = "id") -> int:
+        """The next free id of a table; ids are never used twice while the catalogue is open."""
+        if table not in self._next:
+            found = self.arrow(f"SELECT coalesce(max({key}), 0) + 1 AS n FROM {table}")
+            self._next[table] = found["n"][0].as_py()
+        return self._next[table]
+
+    def _take(self, table: str) -> int:
+        number = self._peek(table)
+        self._next[table] = number + 1
+        return number
+
+
+def _raw(session: Session) -> Any:
+    """The DuckDB connection of the session's own transaction, for Arrow."""
+    wrapper: Any = session.connection().connection.driver_connection
+    return getattr(wrapper, "_ConnectionWrapper__c", wrapper)
+
+
+def _insert(session: Session, name: str, table: pa.Table) -> None:
+    raw = _raw(session)
+    raw.register("fresh", table)
+    raw.execute(f"INSERT INTO {name} BY NAME SELECT * FROM fresh")
+    raw.unregister("fresh")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _opening_error(path: Path, error: sa.exc.DBAPIError) -> CatalogError:
+    text = str(error.orig)
+    if lock := _LOCK.search(text):
+        return CatalogLocked(
+            f"the catalogue {path} is being written by process {lock[2]} ({lock[1]})",
+            "wait until that crawl is done, or stop it; queries need no lock and can go on meanwhile",
+        )
+    return CatalogError(f"cannot open the catalogue {path}: {text.splitlines()[0]}", _cure(error))
+
+
+def _cure(error: sa.exc.DBAPIError) -> str:
+    text = str(error.orig).lower()
+    if "no space" in text or "out of space" in text or "could not write" in text:
+        return "make room on the disk and run the same command again: what was committed is kept"
+    return "run `tablelens doctor`; if the file is damaged, move it away and crawl again"

@@ -1,0 +1,182 @@
+"""An index generation: a folder of files that were written together, are checked together and never change.
+
+    home/index/7/manifest.json    what the generation is, and size and BLAKE3 of each file
+    home/index/7/columns.arrow    the columns, ascending by id: names, kinds, counts, kept cells
+    home/index/7/*.npy            postings; vectors or their labels
+    home/index/7/vectors.hnsw     the graph, where there is one
+    home/catalog-7.duckdb         the catalogue as it was then, for SQL
+    home/CURRENT                  7
+
+A generation is complete before CURRENT names it, so a reader sees the old one or the new one. Every HNSW library
+crashes or answers wrongly on a damaged file: nothing is loaded whose checksum does not fit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from blake3 import blake3
+
+from tablelens.errors import DamagedIndex, NoLake
+from tablelens.index.base import VectorIndex
+from tablelens.index.exact import ExactIndex
+from tablelens.index.hnsw import HnswIndex
+from tablelens.index.postings import Postings
+from tablelens.types import Ids
+
+FORMAT = 1
+KINDS: dict[str, type[ExactIndex] | type[HnswIndex]] = {"exact": ExactIndex, "hnsw": HnswIndex}
+MAPPED = 1 << 16
+"""Files below this size are read, larger ones mapped, to make their checksum."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """A loaded generation."""
+
+    number: int
+    columns: pa.Table
+    postings: Postings
+    vectors: VectorIndex
+    encoder: dict[str, Any]
+    """name, revision, dimension, template, unit, dtype of the encoder that made the vectors."""
+
+    @cached_property
+    def ids(self) -> Ids:
+        """Column ids by place, ascending."""
+        return np.asarray(self.columns["id"].to_numpy())
+
+    def places(self, ids: Ids) -> Ids:
+        """Places of column ids that are there."""
+        return np.searchsorted(self.ids, ids)
+
+
+def current(home: Path) -> int | None:
+    """The number of the generation that answers, or None where no crawl was finished."""
+    try:
+        return int((home / "CURRENT").read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def folder_of(home: Path, number: int) -> Path:
+    """Where a generation lies."""
+    return home / "index" / str(number)
+
+
+def catalog_of(home: Path, number: int) -> Path:
+    """The catalogue snapshot that belongs to a generation."""
+    return home / f"catalog-{number}.duckdb"
+
+
+def save(
+    home: Path, number: int, columns: pa.Table, postings: Postings, vectors: VectorIndex, encoder: dict[str, Any]
+) -> Path:
+    """Write a generation beside its final place and move it there when it is whole."""
+    final, partial = folder_of(home, number), folder_of(home, number).with_suffix(".tmp")
+    for leftover in (partial, final):  # a number is only given out again when its crawl was cut off
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial.mkdir(parents=True)
+    with pa.ipc.new_file(partial / "columns.arrow", columns.schema) as writer:
+        writer.write_table(columns.combine_chunks())
+    postings.save(partial)
+    about = vectors.save(partial) | {"kind": vectors.kind, "dimension": vectors.dimension, "count": len(vectors)}
+    files = {path.name: {"bytes": path.stat().st_size, "blake3": _checksum(path)} for path in sorted(partial.iterdir())}
+    manifest = {"format": FORMAT, "number": number, "columns": columns.num_rows, "encoder": encoder}
+    manifest |= {"vectors": about, "files": files}
+    _write(partial / "manifest.json", json.dumps(manifest, indent=1))
+    partial.replace(final)
+    return final
+
+
+def publish(home: Path, number: int) -> None:
+    """Let a generation answer: one rename."""
+    _write(home / "CURRENT.tmp", str(number))
+    (home / "CURRENT.tmp").replace(home / "CURRENT")
+
+
+def load(home: Path, number: int | None = None) -> Generation:
+    """Check and map a generation, the current one if no number is given.
+
+    Raises:
+        NoLake: no crawl was finished in this home.
+        DamagedIndex: a file is missing, of another size or of another content than the manifest says.
+    """
+    number = current(home) if number is None else number
+    if number is None:
+        raise NoLake(f"nothing has been crawled in {home} yet", "run `tablelens crawl PATH`")
+    folder = folder_of(home, number)
+    manifest = read_manifest(folder)
+    for name, said in manifest["files"].items():
+        _check(folder / name, said)
+    source = pa.memory_map(str(folder / "columns.arrow"))
+    vectors = manifest["vectors"]
+    return Generation(
+        number,
+        pa.ipc.open_file(source).read_all(),
+        Postings.load(folder),
+        KINDS[vectors["kind"]].load(folder, vectors),
+        manifest["encoder"],
+    )
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a generation.
+
+    Raises:
+        DamagedIndex: it is missing, unreadable or of a newer format.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        if manifest["format"] > FORMAT:
+            raise DamagedIndex(
+                f"the index {folder} has format {manifest['format']}, known is {FORMAT}", "upgrade tablelens"
+            )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedIndex(f"the index {folder} has no readable manifest: {error}", REBUILD) from error
+    return manifest
+
+
+def generations(home: Path) -> Iterator[int]:
+    """Numbers of the generations on disk, ascending."""
+    names = [path.name for path in (home / "index").iterdir()] if (home / "index").is_dir() else []
+    yield from sorted(int(name) for name in names if name.isdigit())
+
+
+REBUILD = "run `tablelens crawl` again: the index is rebuilt from the catalogue, no file is read anew"
+
+
+def _check(path: Path, said: dict[str, Any]) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise DamagedIndex(f"the index file {path} is missing", REBUILD) from error
+    if size != said["bytes"]:
+        raise DamagedIndex(f"the index file {path} has {size:,} bytes, the manifest says {said['bytes']:,}", REBUILD)
+    if _checksum(path) != said["blake3"]:
+        raise DamagedIndex(f"the index file {path} is not what was written: its checksum differs", REBUILD)
+
+
+def _checksum(path: Path) -> str:
+    hasher = blake3(max_threads=blake3.AUTO)
+    if path.stat().st_size < MAPPED:
+        hasher.update(path.read_bytes())
+    else:
+        hasher.update_mmap(path)
+    return hasher.hexdigest()
+
+
+def _write(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

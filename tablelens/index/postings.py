@@ -1,0 +1,168 @@
+"""The value arm: an inverted index from value hashes to columns, in flat arrays that are mapped into memory.
+
+    values      uint64[v]      the lake's distinct value hashes, sorted
+    starts      int64[v + 1]   where each value's columns begin in ``columns``
+    columns     uint32[p]      the columns that hold each value, one run a value
+    own_starts  int64[c + 1]   where each column's values begin in ``own``
+    own         uint32[p]      each column's values as places in ``values``, ascending
+    limits      uint64[c]      the greatest hash that a column's set can tell of: 2^64 - 1, or the sketch's last
+
+Overlap of one column with all others is counted exactly, as in JOSIE (Zhu et al., SIGMOD 2019), rare values first;
+very common values are not walked when a bound shows that they cannot bring a new column into the top k.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tablelens.types import Hashes, Ids
+
+FULL = np.uint64(2**64 - 1)
+ARRAYS = ("values", "starts", "columns", "own_starts", "own", "limits")
+WALK = 1_500_000
+"""Postings walked before common values are held back and bounded."""
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlaps:
+    """Columns and how many of the query's values each holds; ``exact`` for all that can be in the top k."""
+
+    columns: Ids
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """The inverted index. Columns are places 0 … c-1; what they are called is not its business.
+
+    >>> index = Postings.build([np.array([1, 2, 3], np.uint64), np.array([2, 3], np.uint64)])
+    >>> index.overlaps(index.places(np.array([2, 3, 9], np.uint64)), k=2).counts.tolist()
+    [2, 2]
+    """
+
+    values: Hashes
+    starts: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.uint32]
+    own_starts: npt.NDArray[np.int64]
+    own: npt.NDArray[np.uint32]
+    limits: Hashes
+
+    @classmethod
+    def build(cls, sets: Sequence[Hashes], exact: npt.NDArray[np.bool_] | None = None) -> Postings:
+        """From one sorted, distinct hash array a column; ``exact[i]`` is False where a set is a sketch."""
+        sizes = np.fromiter(map(len, sets), np.int64, len(sets))
+        flat = np.concatenate(sets) if len(sets) else np.empty(0, np.uint64)
+        return cls.build_flat(flat.astype(np.uint64, copy=False), sizes, exact)
+
+    @classmethod
+    def build_flat(
+        cls, flat: Hashes, sizes: npt.NDArray[np.int64], exact: npt.NDArray[np.bool_] | None = None
+    ) -> Postings:
+        """From all hashes end to end and the number that each column has."""
+        own_starts = _starts(sizes)
+        order = np.argsort(flat, kind="stable")  # stable: the columns of a value stay ascending
+        holders = np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes)[order]
+        ordered = flat[order]
+        first = np.empty(len(ordered), bool)
+        first[:1] = True
+        np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+        values = ordered[first]
+        starts = np.append(np.flatnonzero(first), len(ordered)).astype(np.int64)
+        own = np.empty(len(flat), np.uint32)
+        own[order] = (np.cumsum(first) - 1).astype(np.uint32)
+        limits = np.full(len(sizes), FULL)
+        for place in np.flatnonzero(~exact) if exact is not None else ():
+            limits[place] = flat[own_starts[place + 1] - 1] if sizes[place] else FULL
+        return cls(values, starts, holders, own_starts, own, limits)
+
+    @classmethod
+    def load(cls, folder: Path) -> Postings:
+        """Map the files of a folder; nothing is read until it is asked for."""
+        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS))
+
+    def save(self, folder: Path) -> None:
+        """Write one .npy file an array."""
+        for name in ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+
+    def __len__(self) -> int:
+        return len(self.own_starts) - 1
+
+    def places(self, hashes: Hashes) -> npt.NDArray[np.int64]:
+        """Places in ``values`` of those hashes that the lake holds, ascending."""
+        found = np.searchsorted(self.values, hashes)
+        found = found[found < len(self.values)] if len(hashes) else found
+        kept = np.intersect1d(self.values[found], hashes, assume_unique=False)
+        return np.searchsorted(self.values, kept)
+
+    def values_of(self, column: int) -> npt.NDArray[np.uint32]:
+        """Places of a column's values, ascending."""
+        return self.own[self.own_starts[column] : self.own_starts[column + 1]]
+
+    def hashes_of(self, column: int) -> Hashes:
+        """A column's value hashes, sorted."""
+        return np.asarray(self.values[self.values_of(column)])
+
+    def frequency(self, places: npt.NDArray[np.integer]) -> Counts:
+        """Document frequency: the number of columns that hold each value."""
+        return np.asarray(self.starts[places + 1] - self.starts[places])
+
+    def overlaps(self, places: npt.NDArray[np.integer], k: int) -> Overlaps:
+        """Columns that share values with the query, at least all of the k with the greatest overlap.
+
+        Counts are exact. Columns come in no order.
+        """
+        places = np.asarray(places, np.int64)
+        reach = self.frequency(places)
+        order = np.argsort(reach, kind="stable")
+        walked = int(np.searchsorted(np.cumsum(reach[order]), WALK, side="right"))
+        light, heavy = places[order[:walked]], places[order[walked:]]
+        counts = self._count(light)
+        if len(heavy):
+            sure = _kth(counts, k)
+            if sure <= len(heavy):  # an unseen column could still reach the top k: walk the common values too
+                counts += self._count(heavy)
+            else:
+                rivals = np.flatnonzero(counts >= sure - len(heavy))
+                return Overlaps(rivals, counts[rivals] + self.count_in(heavy, rivals))
+        found = np.flatnonzero(counts)
+        return Overlaps(found, counts[found])
+
+    def count_in(self, places: npt.NDArray[np.integer], columns: Ids) -> Counts:
+        """How many of the query's values each given column holds, shape (len(columns),)."""
+        if not len(columns) or not len(places):
+            return np.zeros(len(columns), np.int64)
+        asked = np.zeros(len(self.values), bool)
+        asked[places] = True
+        starts, sizes = self.own_starts[columns], self.own_starts[columns + 1] - self.own_starts[columns]
+        hits = asked[self.own[_runs(starts, sizes)]]
+        ends = np.cumsum(sizes)
+        total = np.concatenate(([0], np.cumsum(hits)))
+        return np.asarray(total[ends] - total[ends - sizes], np.int64)
+
+    def _count(self, places: npt.NDArray[np.integer]) -> Counts:
+        starts = self.starts[places]
+        holders = self.columns[_runs(starts, self.starts[places + 1] - starts)]
+        return np.bincount(holders, minlength=len(self))
+
+
+def _starts(sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+
+
+def _runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The places start, start+1, … of each run, end to end."""
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(starts - before, sizes) + np.arange(int(sizes.sum()))
+
+
+def _kth(counts: Counts, k: int) -> int:
+    """The k-th greatest count."""
+    return int(np.partition(counts, -k)[-k]) if k <= len(counts) else 0
