@@ -10,7 +10,6 @@
     │   ├── UnknownEncoder
     │   └── NoLake            nothing has been crawled in this home yet
     ├── UnreadableFile        one file of a lake could not be read; the crawl goes on         exit 4
-    ├── ColumnRejected        this column cannot take part in a join, with the reason         exit 4
     ├── EncoderError          an encoder cannot be loaded, or gave what it must not give      exit 4
     │   └── MissingExtra      a package that only an extra installs is needed
     ├── IndexFault            an index file is damaged, or does not fit the question          exit 8
@@ -119,13 +118,6 @@ class UnreadableFile(TablelensError):
 
     def __reduce__(self) -> tuple[type[TablelensError], tuple[str, ...]]:  # type: ignore[override]
         return type(self), (self.message, self.hint, self.reason)
-
-
-class ColumnRejected(TablelensError):
-    """This column cannot take part in a join: empty, constant, boolean."""
-
-    code = "column_rejected"
-    exit_code = 4
 
 
 class EncoderError(TablelensError):

@@ -30,6 +30,10 @@ class VectorIndex(Protocol):
         """For each query vector (labels, scores), best first; score is the inner product."""
         ...
 
+    def labels(self) -> Ids:
+        """All labels that are there."""
+        ...
+
     def vectors(self, labels: Ids) -> Vectors:
         """The vectors of labels, shape (n, d). KeyError where one is unknown."""
         ...

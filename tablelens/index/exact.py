@@ -30,7 +30,7 @@ def check_vectors(vectors: Vectors, dimension: int) -> Vectors:
 
 
 class ExactIndex:
-    """All vectors in one matrix.
+    """All vectors in one matrix, ascending by label.
 
     >>> index = ExactIndex(2)
     >>> index.add(np.array([7, 8]), np.array([[1, 0], [0, 2]], np.float32))
@@ -49,8 +49,9 @@ class ExactIndex:
         """Add or replace vectors, float32 (n, d)."""
         rows = check_vectors(vectors, self.dimension)
         self.remove(labels)
-        self._labels = np.concatenate([self._labels, np.asarray(labels, np.int64)])
-        self._matrix = np.concatenate([self._matrix, rows])
+        names = np.concatenate([self._labels, np.asarray(labels, np.int64)])
+        order = np.argsort(names, kind="stable")
+        self._labels, self._matrix = names[order], np.concatenate([self._matrix, rows])[order]
 
     def remove(self, labels: Ids) -> None:
         """Take labels out; unknown ones are passed over."""
@@ -63,10 +64,16 @@ class ExactIndex:
         scores = check_vectors(vectors, self.dimension) @ self._matrix.T
         return [self._best(row, min(k, len(self))) for row in scores]
 
+    def labels(self) -> Ids:
+        """All labels that are there."""
+        return self._labels
+
     def vectors(self, labels: Ids) -> Vectors:
         """The vectors of labels, shape (n, d)."""
-        place = {label: i for i, label in enumerate(self._labels.tolist())}
-        return self._matrix[[place[label] for label in np.asarray(labels).tolist()]]
+        places = np.minimum(np.searchsorted(self._labels, labels), max(len(self) - 1, 0))
+        if len(labels) and (not len(self) or (self._labels[places] != labels).any()):
+            raise KeyError("a label that the index does not hold")
+        return self._matrix[places]
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write labels and vectors."""

@@ -49,6 +49,8 @@ class Generation:
     vectors: VectorIndex
     encoder: dict[str, Any]
     """name, revision, dimension, template, unit, dtype of the encoder that made the vectors."""
+    roots: dict[str, str]
+    """Root folder of each lake, by its name."""
 
     @cached_property
     def ids(self) -> Ids:
@@ -79,7 +81,13 @@ def catalog_of(home: Path, number: int) -> Path:
 
 
 def save(
-    home: Path, number: int, columns: pa.Table, postings: Postings, vectors: VectorIndex, encoder: dict[str, Any]
+    home: Path,
+    number: int,
+    columns: pa.Table,
+    postings: Postings,
+    vectors: VectorIndex,
+    encoder: dict[str, Any],
+    roots: dict[str, str],
 ) -> Path:
     """Write a generation beside its final place and move it there when it is whole."""
     final, partial = folder_of(home, number), folder_of(home, number).with_suffix(".tmp")
@@ -91,7 +99,7 @@ def save(
     postings.save(partial)
     about = vectors.save(partial) | {"kind": vectors.kind, "dimension": vectors.dimension, "count": len(vectors)}
     files = {path.name: {"bytes": path.stat().st_size, "blake3": _checksum(path)} for path in sorted(partial.iterdir())}
-    manifest = {"format": FORMAT, "number": number, "columns": columns.num_rows, "encoder": encoder}
+    manifest = {"format": FORMAT, "number": number, "columns": columns.num_rows, "encoder": encoder, "roots": roots}
     manifest |= {"vectors": about, "files": files}
     _write(partial / "manifest.json", json.dumps(manifest, indent=1))
     partial.replace(final)
@@ -126,6 +134,7 @@ def load(home: Path, number: int | None = None) -> Generation:
         Postings.load(folder),
         KINDS[vectors["kind"]].load(folder, vectors),
         manifest["encoder"],
+        manifest["roots"],
     )
 
 
@@ -150,6 +159,22 @@ def generations(home: Path) -> Iterator[int]:
     """Numbers of the generations on disk, ascending."""
     names = [path.name for path in (home / "index").iterdir()] if (home / "index").is_dir() else []
     yield from sorted(int(name) for name in names if name.isdigit())
+
+
+def drop(home: Path, number: int) -> None:
+    """Remove a generation's files."""
+    shutil.rmtree(folder_of(home, number), ignore_errors=True)
+    catalog_of(home, number).unlink(missing_ok=True)
+
+
+def sweep(home: Path, keep: set[int]) -> None:
+    """Remove what a crawl that was cut off left lying: half-written generations and snapshots."""
+    for partial in (home / "index").glob("*.tmp"):
+        shutil.rmtree(partial, ignore_errors=True)
+    for snapshot in home.glob("catalog-*"):
+        number = snapshot.stem.removeprefix("catalog-")
+        if snapshot.suffix == ".tmp" or (number.isdigit() and int(number) not in keep):
+            snapshot.unlink(missing_ok=True)
 
 
 REBUILD = "run `tablelens crawl` again: the index is rebuilt from the catalogue, no file is read anew"

@@ -96,6 +96,10 @@ class HnswIndex:
         scores = (own + self._radius**2 - squares) / 2
         return list(zip(labels.astype(np.int64), scores.astype(np.float32), strict=True))
 
+    def labels(self) -> Ids:
+        """All labels that are there."""
+        return np.fromiter(self._present, np.int64, len(self._present))
+
     def vectors(self, labels: Ids) -> Vectors:
         """The vectors of labels, shape (n, d)."""
         names = np.asarray(labels).tolist()

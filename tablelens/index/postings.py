@@ -114,10 +114,12 @@ class Postings:
         """Document frequency: the number of columns that hold each value."""
         return np.asarray(self.starts[places + 1] - self.starts[places])
 
-    def overlaps(self, places: npt.NDArray[np.integer], k: int) -> Overlaps:
+    def overlaps(
+        self, places: npt.NDArray[np.integer], k: int, allowed: npt.NDArray[np.bool_] | None = None
+    ) -> Overlaps:
         """Columns that share values with the query, at least all of the k with the greatest overlap.
 
-        Counts are exact. Columns come in no order.
+        Counts are exact. Columns come in no order; with ``allowed``, only those that it marks.
         """
         places = np.asarray(places, np.int64)
         reach = self.frequency(places)
@@ -125,10 +127,12 @@ class Postings:
         walked = int(np.searchsorted(np.cumsum(reach[order]), WALK, side="right"))
         light, heavy = places[order[:walked]], places[order[walked:]]
         counts = self._count(light)
+        if allowed is not None:
+            counts *= allowed
         if len(heavy):
             sure = _kth(counts, k)
             if sure <= len(heavy):  # an unseen column could still reach the top k: walk the common values too
-                counts += self._count(heavy)
+                counts += self._count(heavy) if allowed is None else self._count(heavy) * allowed
             else:
                 rivals = np.flatnonzero(counts >= sure - len(heavy))
                 return Overlaps(rivals, counts[rivals] + self.count_in(heavy, rivals))

@@ -1,0 +1,206 @@
+"""Which columns join with this one: vectors and values propose, values prove, one probability ranks."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tablelens.discover import sql
+from tablelens.discover.evidence import Counted, Query, count, evidence_of
+from tablelens.discover.rank import Calibration, hubness
+from tablelens.discover.view import FAMILIES, LakeView, Mask
+from tablelens.errors import UsageError
+from tablelens.types import Answer, Hit, Ids, Mode
+
+MODES: tuple[Mode, ...] = ("auto", "equi", "semantic", "deepjoin")
+HUB = 0.01
+"""Share of the lake's columns above which a column's values are said to be everywhere."""
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How to look: how many hits, by what, among which columns, and where to stop."""
+
+    k: int = 10
+    mode: Mode = "auto"
+    lake: str | None = None
+    tables: str | None = None
+    kind: str | None = None
+    per_table: int = 0
+    """At most this many hits a table; 0 for no limit."""
+    threshold: float = 0.1
+    """Least probability of a hit in mode auto."""
+    candidates: int = 200
+    min_distinct: int = 5
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise UsageError(f"unknown mode {self.mode!r}", f"known modes: {', '.join(MODES)}")
+        if not 1 <= self.k <= 10_000:
+            raise UsageError(f"k is {self.k}", "k lies between 1 and 10000")
+        if self.per_table < 0 or not 0 <= self.threshold <= 1:
+            raise UsageError(
+                f"per_table is {self.per_table}, threshold {self.threshold}",
+                "per_table is 0 or more, threshold lies between 0 and 1",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Candidates with all that was counted, best first."""
+
+    counted: Counted
+    score: Floats
+    probability: Floats
+    cosine: Floats
+    hub: Floats
+
+
+def find_joins(query: Query, request: Request, calibration: Calibration | None = None) -> Answer:
+    """The hits of one query. Below the threshold of mode auto nothing is found, and that is an answer."""
+    start = time.perf_counter()
+    notes = [query.excluded] if query.excluded else []
+    allowed = _allowed(query, request)
+    if request.mode in ("semantic", "deepjoin") and query.vector is None:
+        notes.append(
+            f"{query.name!r} holds {query.family or 'no'} values, which have no vector: only modes auto and equi apply"
+        )
+    ranked = _rank(query, request, allowed, calibration or Calibration())
+    hits = tuple(_hit(query, ranked, i) for i in _shown(query.view, ranked, request))
+    return Answer(
+        query.table,
+        query.name,
+        request.mode,
+        hits,
+        time.perf_counter() - start,
+        query.view.generation.number,
+        tuple(notes),
+    )
+
+
+def _allowed(query: Query, request: Request) -> Mask:
+    """Columns that may be hits at all: usable, of the query's family, of other tables, as the request says."""
+    view = query.view
+    enough = view.strength >= request.min_distinct
+    if request.mode == "auto":  # a small table's key is a join partner, however few values it has
+        enough |= view.key & (view.distinct >= 2)
+    allowed = view.usable & enough & (not query.excluded) & (view.family == FAMILIES.index(query.family))
+    if query.table_id >= 0:
+        allowed &= view.table_ids != query.table_id
+    asked = view.matching(request.lake, request.tables, request.kind)
+    return np.asarray(allowed if asked is None else allowed & asked)
+
+
+def _rank(query: Query, request: Request, allowed: Mask, calibration: Calibration) -> Ranked:
+    wanted = max(request.k, request.candidates) if request.mode == "auto" else request.k
+    if request.per_table:
+        wanted = max(wanted, 20 * request.k)
+    places, cosine = _propose(query, request, allowed, wanted)
+    counted = count(query, places)
+    hub = hubness(query, counted)
+    probability = calibration.probability(query, counted, np.nan_to_num(cosine), hub)
+    if request.mode == "equi":
+        score = counted.containment
+    elif request.mode == "auto":
+        score = probability
+    else:
+        score = np.arange(len(places), 0, -1, dtype=np.float64)
+    order = np.lexsort((counted.places, -counted.jaccard, -score))
+    score = cosine if request.mode in ("semantic", "deepjoin") else score
+    return Ranked(counted.take(order), score[order], probability[order], cosine[order], hub[order])
+
+
+def _propose(query: Query, request: Request, allowed: Mask, wanted: int) -> tuple[Ids, Floats]:
+    """Candidates of the arms that the mode asks for, and their cosine to the query (NaN where unknown)."""
+    by_value = _by_value(query, allowed, wanted) if request.mode in ("auto", "equi") else np.empty(0, np.int64)
+    if request.mode == "equi" or query.vector is None:
+        return by_value, _cosine(query, by_value)
+    by_vector = _by_vector(query, request, allowed, wanted)
+    if request.mode != "auto":
+        return by_vector, _cosine(query, by_vector)
+    places = np.union1d(by_value, by_vector)
+    return places, _cosine(query, places)
+
+
+def _by_value(query: Query, allowed: Mask, wanted: int) -> Ids:
+    """The columns with the greatest containment: exact, with all that tie for the last place cut by Jaccard."""
+    postings = query.view.generation.postings
+    found = postings.overlaps(query.places, wanted, allowed)
+    counted = count(query, found.columns, found.counts)
+    order = np.lexsort((found.columns, -counted.jaccard, -counted.containment))[:wanted]
+    return found.columns[order]
+
+
+def _by_vector(query: Query, request: Request, allowed: Mask, wanted: int) -> Ids:
+    """The columns whose vectors give the greatest score, best first; asks for more until enough are allowed."""
+    generation = query.view.generation
+    assert query.vector is not None
+    ask = 2 * wanted + 50
+    while True:
+        labels, scores = generation.vectors.query(query.vector[None, :], ask)[0]
+        places = generation.places(labels)
+        kept = allowed[places]
+        if kept.sum() >= wanted or len(labels) < ask:
+            break
+        ask *= 4
+    if request.mode == "semantic":  # by angle: a candidate's size says nothing of its meaning
+        lengths = np.linalg.norm(generation.vectors.vectors(labels), axis=1)
+        order = np.argsort(-scores / np.maximum(lengths, 1e-9), kind="stable")
+        places, kept = places[order], kept[order]
+    return places[kept][:wanted]
+
+
+def _cosine(query: Query, places: Ids) -> Floats:
+    """Cosine of the query's vector with each candidate's, NaN where either has none."""
+    cosine = np.full(len(places), np.nan)
+    if query.vector is None or not len(places):
+        return cosine
+    generation = query.view.generation
+    has = query.view.embedded[places]
+    if has.any():
+        vectors = generation.vectors.vectors(generation.ids[places[has]])
+        cosine[has] = vectors @ query.vector / np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
+    return cosine
+
+
+def _shown(view: LakeView, ranked: Ranked, request: Request) -> list[int]:
+    """Places in the ranking of the hits to show."""
+    shown: list[int] = []
+    of_table: Counter[int] = Counter()
+    for i, place in enumerate(ranked.counted.places.tolist()):
+        table = int(view.table_ids[place])
+        if len(shown) == request.k or (request.mode == "auto" and ranked.probability[i] < request.threshold):
+            break
+        if request.per_table and of_table[table] >= request.per_table:
+            continue
+        of_table[table] += 1
+        shown.append(i)
+    return shown
+
+
+def _hit(query: Query, ranked: Ranked, i: int) -> Hit:
+    view, place = query.view, int(ranked.counted.places[i])
+    cosine = None if np.isnan(ranked.cosine[i]) else float(ranked.cosine[i])
+    evidence = evidence_of(query, ranked.counted, i, cosine)
+    ref = view.ref(place)
+    same = bool(evidence.matched) and set(evidence.matched) <= set(view.value("cells", place))
+    on = sql.condition(query.name, ref.column, query.family, same_spelling=same)
+    notes = []
+    if ranked.hub[i] > HUB:
+        notes.append(f"common values: the typical one is in {ranked.hub[i]:.1%} of all columns")
+    if evidence.explosion > 10:
+        notes.append(f"row explosion: {evidence.explosion:,.0f} rows for each row of the query")
+    return Hit(
+        column=ref,
+        score=round(float(np.nan_to_num(ranked.score[i])), 6),
+        probability=round(float(ranked.probability[i]), 4),
+        evidence=evidence,
+        sql=sql.join(query.source, view.source(place), [on]),
+        notes=tuple(notes),
+        hub=round(float(ranked.hub[i]), 6),
+    )

@@ -1,0 +1,138 @@
+"""Ways to get from one table to another over joins, the surest first."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tablelens.discover import sql
+from tablelens.discover.joins import Request, find_joins
+from tablelens.discover.query import query_of_place
+from tablelens.discover.view import LakeView
+from tablelens.errors import UsageError
+from tablelens.types import ColumnRef, Evidence, Hit
+
+SURE = 0.5
+"""Least probability of a join that a path may use."""
+FAN_OUT = 60
+"""Tables that the middle of a path of three joins may lead over, the surest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One join of a path."""
+
+    left: ColumnRef
+    right: ColumnRef
+    probability: float
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class JoinPath:
+    """A chain of joins; ``probability`` is the product of its steps'."""
+
+    steps: tuple[Step, ...]
+    probability: float
+    sql: str
+
+
+@dataclass
+class PathFinder:
+    """Finds paths between tables by a search from both ends; the joins of each table are looked up once."""
+
+    view: LakeView
+    request: Request = field(default_factory=lambda: Request(k=100, threshold=SURE, candidates=100))
+    _edges: dict[int, dict[int, Step]] = field(default_factory=dict)
+
+    def paths(self, left: str, right: str, hops: int = 3, k: int = 5) -> list[JoinPath]:
+        """At most k paths of at most ``hops`` joins from one table to another, no table twice.
+
+        Raises:
+            UnknownTable: a table that is not there.
+            UsageError: both are the same table, or hops is not 1, 2 or 3.
+        """
+        if hops not in (1, 2, 3):
+            raise UsageError(f"hops is {hops}", "hops is 1, 2 or 3")
+        start, goal = self._id(left), self._id(right)
+        if start == goal:
+            raise UsageError(f"{left!r} and {right!r} are the same table", "name two tables")
+        routes = self._routes(start, goal, hops)
+        found = [self._path(route) for route in routes]
+        found.sort(key=lambda path: (-path.probability, len(path.steps), str(path.steps)))
+        return found[:k]
+
+    def joins_of(self, table: int) -> dict[int, Step]:
+        """The surest join of a table to each other table."""
+        if table not in self._edges:
+            best: dict[int, Step] = {}
+            for place in np.flatnonzero((self.view.table_ids == table) & self.view.usable).tolist():
+                for hit in find_joins(query_of_place(self.view, place), self.request).hits:
+                    self._keep(best, place, hit)
+            self._edges[table] = best
+        return self._edges[table]
+
+    def _keep(self, best: dict[int, Step], place: int, hit: Hit) -> None:
+        other = int(self.view.table_ids[self.view.generation.places(np.array([hit.column.id]))[0]])
+        if other not in best or best[other].probability < hit.probability:
+            best[other] = Step(self.view.ref(place), hit.column, hit.probability, hit.evidence)
+
+    def _routes(self, start: int, goal: int, hops: int) -> list[tuple[Step, ...]]:
+        ahead = self.joins_of(start)
+        back = {table: turned(step) for table, step in self.joins_of(goal).items()}
+        routes: list[tuple[Step, ...]] = []
+        direct = [step for step in (ahead.get(goal), back.get(start)) if step is not None]
+        if direct:
+            routes.append((max(direct, key=lambda step: step.probability),))
+        if hops >= 2:
+            routes += [(ahead[table], back[table]) for table in ahead.keys() & back.keys() - {start, goal}]
+        if hops == 3 and len(routes) < 3:
+            routes += self._long_routes(start, goal, ahead, back)
+        return routes
+
+    def _long_routes(
+        self, start: int, goal: int, ahead: dict[int, Step], back: dict[int, Step]
+    ) -> list[tuple[Step, ...]]:
+        near = sorted(ahead, key=lambda table: -ahead[table].probability)[:FAN_OUT]
+        routes: list[tuple[Step, ...]] = []
+        for first in near:
+            for second, middle in self.joins_of(first).items():
+                if second in back and second not in (start, goal, first) and first != goal:
+                    routes.append((ahead[first], middle, back[second]))
+        return routes
+
+    def _id(self, table: str) -> int:
+        return int(self.view.table_ids[self.view.table_places(table)[0]])
+
+    def _path(self, steps: Sequence[Step]) -> JoinPath:
+        probability = float(np.prod([step.probability for step in steps]))
+        return JoinPath(tuple(steps), round(probability, 4), self._sql(steps))
+
+    def _sql(self, steps: Sequence[Step]) -> str:
+        alias: dict[str, str] = defaultdict(lambda: f"t{len(alias)}")
+        first = self._place(steps[0].left)
+        lines = ["SELECT *", f"FROM {self.view.source(first)} AS {alias[steps[0].left.table]}"]
+        for step in steps:
+            left, right = self._place(step.left), self._place(step.right)
+            names = (f"{alias[step.left.table]}.{sql.identifier(step.left.column)}",
+                     f"{alias[step.right.table]}.{sql.identifier(step.right.column)}")  # fmt: skip
+            on = sql.equal(*names, self.view.value("family", left), same_spelling=False)
+            lines.append(f"JOIN {self.view.source(right)} AS {alias[step.right.table]}\n  ON {on}")
+        return "\n".join(lines)
+
+    def _place(self, column: ColumnRef) -> int:
+        return int(self.view.generation.places(np.array([column.id]))[0])
+
+
+def turned(step: Step) -> Step:
+    """The same join seen from the other side."""
+    e = step.evidence
+    flipped: dict[str, str] = {"1:1": "1:1", "1:n": "n:1", "n:1": "1:n", "n:m": "n:m"}
+    evidence = Evidence(
+        e.overlap, e.reverse_containment, e.containment, e.jaccard, flipped[e.cardinality],  # type: ignore[arg-type]
+        e.join_rows, e.explosion, e.matched, (), e.error, e.cosine,
+    )  # fmt: skip
+    return Step(step.right, step.left, step.probability, evidence)
