@@ -1,0 +1,264 @@
+"""Read delimited text: cells as they are written, in string columns.
+
+The ladder: Arrow's reader where all rows have the header's width and all quotes close; Python's where they do not,
+with short rows padded and long ones cut; line by line where a quote is never closed. Each repair is named in the
+table's warnings.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from tablelens.crawl.dialect import PREFIX, Dialect, Layout, Row, find_layout, has_header
+from tablelens.crawl.encoding import to_utf8
+from tablelens.crawl.names import unique_names
+from tablelens.crawl.unpack import Content
+from tablelens.errors import UnreadableFile
+from tablelens.settings import Settings
+from tablelens.types import RawTable
+
+BLOCK = 64 << 20
+BATCH = 20_000
+SAMPLED_LINES = 20
+
+
+@dataclass(slots=True)
+class _Text:
+    """The body of a table while it is being read, and what there is to say of it."""
+
+    body: bytes
+    dialect: Dialect
+    width: int
+    settings: Settings
+    warnings: list[str] = field(default_factory=list)
+    truncated: bool = False
+
+    @property
+    def kept(self) -> int:
+        return min(self.width, self.settings.max_columns)
+
+
+def read_delimited(content: Content, name: str, settings: Settings) -> RawTable:
+    """Read a CSV, TSV or alike; ``name`` lends its suffix to the choice of the delimiter.
+
+    Raises:
+        UnreadableFile: empty, binary, encoding, too-large.
+    """
+    data, warnings = to_utf8(_full_lines(content))
+    prefix, whole = _prefix(data, settings)
+    layout = find_layout(prefix, name, whole)
+    if not layout.rows:
+        raise UnreadableFile("the file holds no cell", reason="empty")
+    originals, start, width = _header(layout)
+    body = data[len(prefix[:start].encode()) :]
+    text = _Text(body, layout.dialect, width, settings, list(warnings), content.cut)
+    if layout.skipped:
+        text.warnings.append(f"preamble: {layout.skipped} lines before the table were skipped")
+    if not originals:
+        text.warnings.append("header: none found, columns are numbered")
+        originals = ("",) * width
+    if content.cut:
+        text.warnings.append(f"truncated: only the first {settings.max_file_mb} MB were read")
+    table = _read(text, layout)
+    return _finished(text, table, originals, "tsv" if layout.dialect.delimiter == "\t" else "csv")
+
+
+def _full_lines(content: Content) -> bytes:
+    if not content.cut:
+        return content.data
+    end = content.data.rfind(b"\n") + 1
+    end += content.data[end : end + 1] == b"\0"  # the other half of UTF-16's line feed
+    return content.data[:end] if end else content.data
+
+
+def _prefix(data: bytes, settings: Settings) -> tuple[str, bool]:
+    """The first lines as text, and whether they are all."""
+    end = PREFIX
+    if len(data) > end:
+        newline = b"\n" if b"\n" in data[: settings.max_cell_mb << 20] else b"\r"
+        end = data.find(newline, end) + 1
+        # Rows wider than the prefix: have some of them, to see whether they are even.
+        lines = data.count(newline, 0, end)
+        while end and lines < SAMPLED_LINES and end < 16 * PREFIX:
+            end, lines = data.find(newline, end) + 1, lines + 1
+    end = end if 0 < end < len(data) else len(data)
+    if end > settings.max_cell_mb << 20:
+        raise UnreadableFile(f"a line is longer than {settings.max_cell_mb} MB", reason="too-large")
+    return data[:end].decode(), end == len(data)
+
+
+def _header(layout: Layout) -> tuple[tuple[str, ...], int, int]:
+    """(names as written or none, characters before the body, columns)."""
+    first, body = layout.rows[0], layout.rows[1:]
+    usual = Counter(map(len, body)).most_common(1)[0][0] if body else len(first)
+    if not has_header(layout.rows):
+        return (), layout.start, max(usual, len(first))
+    if 1 < len(first) == usual - 1 and all(len(row) == usual for row in body) and any(row[-1] for row in body):
+        return ("", *first), layout.second, usual  # R writes row names without a header of their own
+    return first, layout.second, len(first)
+
+
+def _read(text: _Text, layout: Layout) -> pa.Table:
+    if layout.even and not text.dialect.skip_space:
+        try:
+            table = _by_arrow(text)
+            if _quotes_close(text, table.num_rows):
+                return table
+        except pa.ArrowInvalid as error:
+            if "straddling" in str(error):
+                raise UnreadableFile(f"a row is longer than {BLOCK >> 20} MB", reason="too-large") from error
+    text.truncated = False
+    return _by_python(text)
+
+
+def _by_arrow(text: _Text) -> pa.Table:
+    names = [str(i) for i in range(text.width)]
+    kept = names[: text.kept]
+    schema = pa.schema([(name, pa.string()) for name in kept])
+    if not text.body.strip(b"\r\n") and (text.width > 1 or not text.body):
+        return schema.empty_table()
+    dialect = text.dialect
+    reader = pacsv.open_csv(
+        pa.BufferReader(text.body),
+        pacsv.ReadOptions(use_threads=False, block_size=min(BLOCK, len(text.body) + 1), column_names=names),
+        pacsv.ParseOptions(
+            delimiter=dialect.delimiter,
+            quote_char=dialect.quote or False,
+            double_quote=not dialect.escape,
+            escape_char=dialect.escape or False,
+            newlines_in_values=bool(dialect.quote) and dialect.quote.encode() in text.body,
+            ignore_empty_lines=text.width > 1,  # a blank line is an empty cell where there is one column
+        ),
+        pacsv.ConvertOptions(
+            check_utf8=False,
+            column_types=dict.fromkeys(kept, pa.string()),
+            include_columns=kept,
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    )
+    return pa.Table.from_batches(_until(reader, text), schema)
+
+
+def _until(batches: Iterator[pa.RecordBatch], text: _Text) -> Iterator[pa.RecordBatch]:
+    """Batches up to the row limit."""
+    left = text.settings.max_rows
+    for batch in batches:
+        yield batch.slice(0, left)
+        if batch.num_rows > left:
+            text.truncated = True
+            text.warnings.append(f"truncated: rows beyond {text.settings.max_rows:,} were left out")
+            return
+        left -= batch.num_rows
+
+
+def _quotes_close(text: _Text, rows: int) -> bool:
+    """Whether no open quote has swallowed lines. Only where rows span lines is a second look needed."""
+    quote = text.dialect.quote.encode()
+    if not quote or quote not in text.body:
+        return True
+    ends = text.body.count(b"\n") or text.body.count(b"\r")
+    if rows == ends + (not text.body.endswith((b"\n", b"\r"))):
+        return True
+    try:
+        for _ in islice(_rows(text, strict=True), text.settings.max_rows):
+            pass
+    except csv.Error:
+        return False
+    return True
+
+
+def _rows(text: _Text, strict: bool = False) -> Iterator[Row]:
+    csv.field_size_limit(text.settings.max_cell_mb << 20)
+    lines = io.TextIOWrapper(io.BytesIO(text.body), encoding="utf-8", newline="")
+    return text.dialect.rows(lines, strict)
+
+
+def _rows_by_line(text: _Text) -> Iterator[Row]:
+    csv.field_size_limit(text.settings.max_cell_mb << 20)
+    for line in io.TextIOWrapper(io.BytesIO(text.body), encoding="utf-8", newline=""):
+        yield from text.dialect.rows(iter([line]))
+
+
+def _by_python(text: _Text) -> pa.Table:
+    """Read rows of any width."""
+    try:
+        rows = _rows(text) if _is_whole(text) else _rows_by_line(text)
+        return pa.Table.from_batches(_until(_batches(rows, text), text), _schema(text))
+    except csv.Error as error:
+        reason = "too-large" if "limit" in str(error) else "dialect"
+        raise UnreadableFile(f"cannot split into cells: {error}", reason=reason) from error
+
+
+def _is_whole(text: _Text) -> bool:
+    """Whether rows may span lines. They may not where that makes more rows of odd width than reading by line."""
+    try:
+        for _ in _rows(text, strict=True):
+            pass
+        return True
+    except csv.Error as error:
+        if "limit" not in str(error) and "end of data" not in str(error):
+            text.warnings.append("quotes: some stand within cells")
+            whole = sum(len(row) == text.width for row in _even_rows(_rows(text)))
+            lines = sum(len(row) == text.width for row in _even_rows(_rows_by_line(text)))
+            if whole > lines:
+                return True
+    text.warnings.append("quotes: one is never closed, each line was read as a row")
+    return False
+
+
+def _even_rows(rows: Iterator[Row]) -> Iterator[Row]:
+    return islice(rows, 1_000_000)
+
+
+def _schema(text: _Text) -> pa.Schema:
+    return pa.schema([(str(i), pa.string()) for i in range(text.kept)])
+
+
+def _batches(rows: Iterator[Row], text: _Text) -> Iterator[pa.RecordBatch]:
+    width, short, long = text.width, 0, 0
+    schema = _schema(text)
+    while chunk := list(islice(rows, BATCH)):
+        even = []
+        for row in chunk:
+            if len(row) != width:
+                if not row and width > 1:
+                    continue
+                short += len(row) < width
+                long += any(row[width:])
+                row = row[:width] + [""] * (width - len(row))
+            even.append(row)
+        columns = list(zip(*even, strict=True))[: text.kept] if even else [()] * text.kept
+        arrays = [pa.array([cell or None for cell in column], pa.string()) for column in columns]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+    if short:
+        text.warnings.append(f"ragged: {short:,} short rows were filled up")
+    if long:
+        text.warnings.append(f"ragged: surplus cells of {long:,} long rows were left out")
+
+
+def _finished(text: _Text, table: pa.Table, originals: tuple[str, ...], kind: str) -> RawTable:
+    if len(text.body) > text.settings.max_cell_mb << 20:
+        _check_cells(table, text.settings.max_cell_mb)
+    if text.kept < text.width:
+        text.truncated = True
+        text.warnings.append(f"truncated: {text.width - text.kept:,} of {text.width:,} columns were left out")
+    names = originals[: text.kept]
+    truncated = any(warning.startswith("truncated") for warning in text.warnings)
+    return RawTable(table.rename_columns(unique_names(names)), names, kind, "", tuple(text.warnings), truncated)
+
+
+def _check_cells(table: pa.Table, limit_mb: int) -> None:
+    for column in table.columns:
+        longest = pc.max(pc.binary_length(column)).as_py() or 0
+        if longest > limit_mb << 20:
+            raise UnreadableFile(f"a cell is larger than {limit_mb} MB", reason="too-large")

@@ -1,0 +1,116 @@
+"""Find the files of a lake: in a fixed order, without following links, whatever the names are."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tablelens.errors import NotFound
+from tablelens.types import FoundFile
+
+PACKED = (".gz", ".zst", ".bz2")
+TEXT = (".csv", ".tsv", ".tab", ".psv", ".json", ".ndjson", ".jsonl")
+WHOLE = (".parquet", ".pq", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+SUFFIXES = (*TEXT, *WHOLE, *(text + packed for text in TEXT for packed in PACKED))
+"""Endings of the files that hold tables; other files are none of ours."""
+
+Ignored = Callable[[str, str], None]
+
+
+def walk(root: Path, ignored: Ignored | None = None) -> Iterator[FoundFile]:
+    """Yield the table files below ``root``, or ``root`` itself where it is a file.
+
+    Folders are read one at a time and in sorted order. Hidden entries (so ``.tablelens`` too) and files with other
+    endings are passed over silently. ``ignored(path, reason)`` hears of what was left out for a reason that a person
+    may want to know: symlink, special (FIFO, socket, device), permission, name-not-utf8, vanished, unreadable.
+
+    Raises:
+        NotFound: ``root`` does not exist.
+    """
+    tell = ignored or _nobody
+    top = os.path.realpath(root)
+    try:
+        info = os.stat(top)
+    except (OSError, ValueError) as error:
+        raise NotFound(f"no such lake: {str(root)!r}", "give an existing folder, or one file") from error
+    if stat.S_ISDIR(info.st_mode):
+        yield from _below(top, tell)
+    elif stat.S_ISREG(info.st_mode):
+        yield FoundFile(os.path.basename(top), top, info.st_size, info.st_mtime_ns)
+    else:
+        raise NotFound(f"not a folder and not a regular file: {str(root)!r}", "give an existing folder, or one file")
+
+
+def is_table(name: str) -> bool:
+    """Whether a file of this name is taken for a table.
+
+    >>> is_table("Orders.CSV.gz"), is_table("notes.txt")
+    (True, False)
+    """
+    return name.lower().endswith(SUFFIXES)
+
+
+def printable(path: str) -> str:
+    """The path as text that can be stored and shown, also where its bytes are not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _below(top: str, tell: Ignored) -> Iterator[FoundFile]:
+    # A stack of iterators instead of recursion: folders can be nested deeper than Python's stack.
+    open_folders = [iter(_entries(top, "", tell))]
+    while open_folders:
+        entry = next(open_folders[-1], None)
+        if entry is None:
+            open_folders.pop()
+            continue
+        path, found, info = entry
+        if stat.S_ISDIR(info.st_mode):
+            open_folders.append(iter(_entries(found, path + "/", tell)))
+        elif is_table(path):
+            yield FoundFile(path, found, info.st_size, info.st_mtime_ns)
+
+
+def _entries(folder: str, prefix: str, tell: Ignored) -> list[tuple[str, str, os.stat_result]]:
+    """(relative path, absolute path, stat) of a folder's files and folders, sorted; the rest is told."""
+    try:
+        with os.scandir(folder) as found:
+            names = sorted(entry.name for entry in found if not entry.name.startswith("."))
+    except OSError as error:
+        tell(prefix.rstrip("/") or ".", _reason(error))
+        return []
+    entries = []
+    for name in names:
+        absolute = os.path.join(folder, name)
+        try:
+            info = os.lstat(absolute)
+        except OSError as error:
+            tell(printable(prefix + name), _reason(error))
+            continue
+        reason = _why_not(name, info)
+        if reason:
+            tell(printable(prefix + name), reason)
+        else:
+            entries.append((prefix + name, absolute, info))
+    return entries
+
+
+def _why_not(name: str, info: os.stat_result) -> str:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return "name-not-utf8"
+    if stat.S_ISLNK(info.st_mode):
+        return "symlink"
+    return "" if stat.S_ISDIR(info.st_mode) or stat.S_ISREG(info.st_mode) else "special"
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "permission"
+    return "vanished" if isinstance(error, FileNotFoundError) else "unreadable"
+
+
+def _nobody(path: str, reason: str) -> None:
+    pass
