@@ -17,6 +17,7 @@ from itertools import pairwise
 
 PREFIX = 1 << 15
 SAMPLE_ROWS = 200
+HEADER_ROWS = 60
 DELIMITERS = ",;\t|"
 _BY_SUFFIX = {".tsv": "\t", ".tab": "\t", ".psv": "|"}
 _NUMBER = re.compile(r"[-+]?[$€£]?\s?(\d+|\d{1,3}([,. ']\d{3})+)?([.,]\d+)?([eE][-+]?\d+)?\s?%?")
@@ -109,7 +110,9 @@ def has_header(rows: tuple[tuple[str, ...], ...]) -> bool:
     """
     if len(rows) < 2:
         return True
-    first, body = rows[0], rows[1:]
+    first, body = rows[0], rows[1:HEADER_ROWS]
+    if not any(map(looks_typed, first)):
+        return True
     typed = [i for i in range(len(first)) if _typed_share(body, i) > 0.8]
     same = [first[i] for i in typed if looks_typed(first[i])]
     if not same or any(first[i].strip() and not looks_typed(first[i]) for i in typed):
@@ -119,7 +122,8 @@ def has_header(rows: tuple[tuple[str, ...], ...]) -> bool:
 
 def _fits(cell: str, body: tuple[tuple[str, ...], ...], column: int) -> bool:
     """Whether a typed cell may be one of the column's. A year above figures that are no years is its heading."""
-    return not _is_year(cell) or any(_is_year(row[column]) for row in body if column < len(row))
+    cells = [row[column] for row in body if column < len(row) and row[column].strip()]
+    return not _is_year(cell) or 2 * sum(map(_is_year, cells)) > len(cells)
 
 
 def _is_year(cell: str) -> bool:

@@ -39,9 +39,10 @@ def packing(head: bytes, name: str = "") -> str:
 
 def read_plain(handle: BinaryIO, limit: int) -> Content:
     """Read up to ``limit`` bytes from the start."""
+    step = min(os.fstat(handle.fileno()).st_size + 1, 64 << 20)  # an unbuffered read allocates what it asks for
     handle.seek(0)
     parts, size = [], 0
-    while size <= limit and (part := handle.read(min(64 << 20, limit + 1 - size))):
+    while size <= limit and (part := handle.read(min(step, limit + 1 - size))):
         parts.append(part)
         size += len(part)
     data = parts[0] if len(parts) == 1 else b"".join(parts)
