@@ -83,6 +83,15 @@ def find_joins(query: Query, request: Request, calibration: Calibration | None =
     )
 
 
+def explain_join(query: Query, place: int, calibration: Calibration | None = None) -> Hit:
+    """The evidence on one pair of columns, whether it would be found or not."""
+    places = np.array([place], np.int64)
+    counted, cosine = count(query, places), _cosine(query, places)
+    hub = hubness(query, counted)
+    probability = (calibration or Calibration()).probability(query, counted, np.nan_to_num(cosine), hub)
+    return _hit(query, Ranked(counted, probability, probability, cosine, hub), 0)
+
+
 def _allowed(query: Query, request: Request) -> Mask:
     """Columns that may be hits at all: usable, of the query's family, of other tables, as the request says."""
     view = query.view

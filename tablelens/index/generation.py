@@ -31,6 +31,7 @@ from tablelens.index.base import VectorIndex
 from tablelens.index.exact import ExactIndex
 from tablelens.index.hnsw import HnswIndex
 from tablelens.index.postings import Postings
+from tablelens.index.words import WordIndex
 from tablelens.types import Ids
 
 FORMAT = 1
@@ -86,6 +87,7 @@ def save(
     columns: pa.Table,
     postings: Postings,
     vectors: VectorIndex,
+    words: WordIndex,
     encoder: dict[str, Any],
     roots: dict[str, str],
 ) -> Path:
@@ -97,8 +99,13 @@ def save(
     with pa.ipc.new_file(partial / "columns.arrow", columns.schema) as writer:
         writer.write_table(columns.combine_chunks())
     postings.save(partial)
+    words.save(partial)
     about = vectors.save(partial) | {"kind": vectors.kind, "dimension": vectors.dimension, "count": len(vectors)}
-    files = {path.name: {"bytes": path.stat().st_size, "blake3": _checksum(path)} for path in sorted(partial.iterdir())}
+    files = {
+        str(path.relative_to(partial)): {"bytes": path.stat().st_size, "blake3": _checksum(path)}
+        for path in sorted(partial.rglob("*"))
+        if path.is_file()
+    }
     manifest = {"format": FORMAT, "number": number, "columns": columns.num_rows, "encoder": encoder, "roots": roots}
     manifest |= {"vectors": about, "files": files}
     _write(partial / "manifest.json", json.dumps(manifest, indent=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ from tablelens.index.base import VectorIndex
 from tablelens.index.exact import ExactIndex
 from tablelens.index.hnsw import HnswIndex
 from tablelens.index.postings import Postings
+from tablelens.index.words import WordIndex
 from tablelens.profile.normalize import hash_value, normalize
 from tablelens.progress import Progress, Stopwatch
 from tablelens.settings import Settings
-from tablelens.types import ColumnText, Ids, Vectors
+from tablelens.types import ColumnProfile, ColumnText, Hashes, Ids, Vectors
 
 ENCODE_BATCH = 4096
 
@@ -64,7 +66,8 @@ def build_generation(
     with watch.stage("write"):
         number = catalog.next_generation()
         roots = {name: root for _, name, root in catalog.lakes()}
-        generation.save(home, number, columns, postings, vectors, describe(encoder, settings), roots)
+        words = WordIndex.build(columns)
+        generation.save(home, number, columns, postings, vectors, words, describe(encoder, settings), roots)
         catalog.add_generation(number, encoder.name, encoder.revision, columns.num_rows)
         catalog.snapshot(generation.catalog_of(home, number))
         generation.publish(home, number)
@@ -118,15 +121,39 @@ def column_texts(
         cells = choose_cells(row["cells"], frequencies(row["cells"], postings), max_tokens)
         most, least, mean, most_words, least_words, mean_words = row["lengths"]
         facts = ColumnFacts(
-            row["column"], row["title"], cells, row["distinct"],
-            (int(most), int(least), mean), (int(most_words), int(least_words), mean_words),
-        )  # fmt: skip
-        text = contextualize(facts, settings.template, settings.stat_unit)
-        texts.append(ColumnText(text, row["column"], cells, postings.hashes_of(place), row["distinct"]))
+            row["column"],
+            row["title"],
+            cells,
+            row["distinct"],
+            (int(most), int(least), mean),
+            (int(most_words), int(least_words), mean_words),
+        )
+        texts.append(_filled(facts, postings.hashes_of(place), settings))
     return texts
 
 
-def frequencies(cells: list[str], postings: Postings) -> npt.NDArray[np.int64]:
+def column_text(
+    profile: ColumnProfile, title: str, postings: Postings, max_tokens: int, settings: Settings
+) -> ColumnText:
+    """Contextualise a column from outside the lake, by the lake's document frequencies."""
+    p = profile
+    facts = ColumnFacts(
+        p.name,
+        title,
+        choose_cells(p.cells, frequencies(p.cells, postings), max_tokens),
+        p.distinct,
+        (p.max_length, p.min_length, p.mean_length),
+        (p.max_words, p.min_words, p.mean_words),
+    )
+    return _filled(facts, p.values.hashes, settings)
+
+
+def _filled(facts: ColumnFacts, hashes: Hashes, settings: Settings) -> ColumnText:
+    text = contextualize(facts, settings.template, settings.stat_unit)
+    return ColumnText(text, facts.name, tuple(facts.cells), hashes, facts.distinct)
+
+
+def frequencies(cells: Sequence[str], postings: Postings) -> npt.NDArray[np.int64]:
     """Document frequency of each cell: how many columns of the lake hold its value."""
     hashes = np.array([hash_value(normalize(cell) or "") for cell in cells], np.uint64)
     if not len(postings.values):

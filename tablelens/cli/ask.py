@@ -1,0 +1,204 @@
+"""Commands that ask: joins, search, explain, path, preview."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from tablelens.cli import show
+from tablelens.cli.main import cli, error_document, hint, json_option, lake_of, path_type, write_json
+from tablelens.discover.joins import MODES
+from tablelens.discover.paths import JoinPath
+from tablelens.errors import TablelensError, UsageError
+from tablelens.lake import Lake
+
+
+@cli.command()
+@click.argument("column", metavar="TABLE.COLUMN", required=False)
+@click.option("--file", "file", type=path_type(exists=True), help="A file outside the lake that holds the column.")
+@click.option("--column", "outside", metavar="NAME", help="The column of --file.")
+@click.option("--batch", type=click.File("r", encoding="utf-8"), help='NDJSON, {"table", "column"} a line; - is stdin.')
+@click.option("-k", default=10, show_default=True, help="How many hits at most.")
+@click.option("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="How to find and rank.")
+@click.option("--lake", help="Only columns of this lake.")
+@click.option("--tables", metavar="GLOB", help="Only columns of tables that match.")
+@click.option("--kind", help="Only columns of this kind (text, integer, identifier, …).")
+@click.option("--per-table", type=int, help="At most this many hits a table.")
+@click.option("--threshold", type=float, help="Least probability of a hit in mode auto.")
+@json_option
+@click.pass_context
+def joins(
+    ctx: click.Context,
+    /,
+    column: str | None,
+    file: Path | None,
+    outside: str | None,
+    batch: TextIO | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Columns that join with TABLE.COLUMN, best first.
+
+    TABLE is the path below the lake; its suffix may be left out. "none found" is an answer too.
+
+    \b
+    Example:
+      tablelens joins world/countries.iso2
+      tablelens joins --file my.csv --column country -k 5
+    """
+    lake = lake_of(ctx)
+    if batch is not None:
+        _batch(lake, batch, options, as_json)
+        return
+    if (column is None) == (file is None) or (file is None) != (outside is None):
+        raise UsageError("name one column: TABLE.COLUMN, or --file with --column", "tablelens joins --help")
+    if file is not None and outside is not None:
+        found = lake.joins_of_file(file, outside, **options)
+    else:
+        found = lake.joins(column, **options)
+    if as_json:
+        write_json(show.answer_document(found))
+        return
+    show.answer(found)
+    if found.hits and column:
+        hint(ctx, f"\nwhy, and the SQL: tablelens explain '{column}' '{found.hits[0].column}'")
+
+
+def _batch(lake: Lake, lines: TextIO, options: dict[str, Any], as_json: bool) -> None:
+    if not as_json:
+        raise UsageError("--batch answers in NDJSON", "add --json")
+    lake.view  # noqa: B018 - a missing or damaged index is one error, not one a line
+    for line in lines:
+        if line.strip():
+            write_json(_answered(lake, line, options))
+
+
+def _answered(lake: Lake, line: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The answer to one line, or its error."""
+    query: Any = line.rstrip("\n")
+    try:
+        query = json.loads(line)
+        table, column = query["table"], query["column"]
+    except (ValueError, KeyError, TypeError):
+        error = UsageError(f"not a query: {line.strip()[:200]!r}", 'write {"table": "…", "column": "…"}, one a line')
+        return {"query": query, **error_document(error)}
+    try:
+        place = lake.view.column(str(table), str(column))
+        return show.answer_document(lake.joins_at(place, **options))
+    except TablelensError as error:
+        return {"query": {"table": table, "column": column}, **error_document(error)}
+
+
+@cli.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option("-k", default=10, show_default=True, help="How many tables at most.")
+@json_option
+@click.pass_context
+def search(ctx: click.Context, words: tuple[str, ...], k: int, as_json: bool) -> None:
+    """Tables by words, over titles, column names and values.
+
+    \b
+    Example:
+      tablelens search airport codes
+    """
+    found = lake_of(ctx).search(" ".join(words), k=k)
+    if as_json:
+        hits = [{name: getattr(hit, name) for name in hit.__slots__} for hit in found]
+        write_json({"query": " ".join(words), "hits": hits})
+        return
+    if not found:
+        click.echo("none found")
+        return
+    rows = [(hit.table, f"{hit.rows:,}", ", ".join(hit.columns)) for hit in found]
+    show.table(("table", "rows", "columns"), rows, numbers=(1,))
+
+
+@cli.command()
+@click.argument("left", metavar="TABLE.COLUMN")
+@click.argument("right", metavar="TABLE.COLUMN")
+@json_option
+@click.pass_context
+def explain(ctx: click.Context, left: str, right: str, as_json: bool) -> None:
+    """The evidence on one pair of columns, and the SQL of the join.
+
+    \b
+    Example:
+      tablelens explain world/countries.iso2 aviation/airports.country
+    """
+    lake = lake_of(ctx)
+    hit = lake.explain(left, right)
+    if as_json:
+        query = lake.query(left)
+        write_json({"query": {"table": query.table, "column": query.name}, **show.hit_document(hit)})
+        return
+    show.evidence(hit, left)
+
+
+@cli.command()
+@click.argument("left", metavar="TABLE")
+@click.argument("right", metavar="TABLE")
+@click.option("--hops", default=3, show_default=True, help="At most this many joins.")
+@click.option("-k", default=5, show_default=True, help="How many paths at most.")
+@json_option
+@click.pass_context
+def path(ctx: click.Context, left: str, right: str, hops: int, k: int, as_json: bool) -> None:
+    """Chains of joins from one table to another, the surest first.
+
+    \b
+    Example:
+      tablelens path aviation/airports world/currencies
+    """
+    found = lake_of(ctx).paths(left, right, hops=hops, k=k)
+    if as_json:
+        write_json({"query": {"left": left, "right": right}, "paths": [_path_document(each) for each in found]})
+        return
+    if not found:
+        click.echo("none found")
+    for each in found:
+        click.echo(f"{each.probability:.2f}  " + "  →  ".join(f"{s.left} = {s.right}" for s in each.steps))
+    if found:
+        click.echo("\n" + found[0].sql)
+
+
+def _path_document(found: JoinPath) -> dict[str, Any]:
+    steps = [
+        {
+            "left": {"table": step.left.table, "column": step.left.column},
+            "right": {"table": step.right.table, "column": step.right.column},
+            "probability": step.probability,
+            "containment": step.evidence.containment,
+            "reverse_containment": step.evidence.reverse_containment,
+            "cardinality": step.evidence.cardinality,
+        }
+        for step in found.steps
+    ]
+    return {"probability": found.probability, "steps": steps, "sql": found.sql}
+
+
+@cli.command()
+@click.argument("table", metavar="TABLE")
+@click.option("-n", "--rows", default=10, show_default=True, help="How many rows.")
+@json_option
+@click.pass_context
+def preview(ctx: click.Context, table: str, rows: int, as_json: bool) -> None:
+    """The first rows of a table, as the crawl reads them.
+
+    \b
+    Example:
+      tablelens preview world/countries -n 5
+    """
+    found = lake_of(ctx).preview(table, rows)
+    data = found.data.slice(0, rows)
+    if as_json:
+        write_json({"table": table, "columns": data.column_names, "rows": list(_rows(data))})
+        return
+    show.table(data.column_names, ([("" if cell is None else cell) for cell in row] for row in _rows(data)))
+
+
+def _rows(data: Any) -> Iterator[list[Any]]:
+    columns: list[list[Any]] = [column.to_pylist() for column in data.columns]
+    yield from (list(row) for row in zip(*columns, strict=True))

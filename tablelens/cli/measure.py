@@ -1,0 +1,3 @@
+"""Commands that show and measure: demo, bench."""
+
+from __future__ import annotations

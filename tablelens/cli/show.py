@@ -1,0 +1,162 @@
+"""Answers for people: tables that fit the terminal, and progress. Lake text is data, never markup."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from tablelens.types import Answer, Evidence, Hit
+
+BAR = 10
+
+
+def plain(text: object, width: int = 60) -> Text:
+    """Text from the lake: control, bidirectional and zero-width characters made visible, cut at a width.
+
+    >>> plain("a\x1b[31mb").plain
+    'a�[31mb'
+    """
+    shown = "".join("�" if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co") else letter for letter in str(text))
+    return Text(shown if len(shown) <= width else shown[: width - 1] + "…")
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[int] = ()) -> None:
+    """Print a table; ``numbers`` are the columns that are set to the right."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    right = set(numbers)
+    for i, heading in enumerate(headings):
+        grid.add_column(heading, justify="right" if i in right else "left", overflow="fold")
+    for row in rows:
+        grid.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
+    Console(highlight=False, soft_wrap=False).print(grid)
+
+
+def bar(share: float) -> str:
+    """A share as a bar of blocks.
+
+    >>> bar(0.45)
+    '▰▰▰▰▱▱▱▱▱▱'
+    """
+    full = int(share * BAR)
+    return "▰" * full + "▱" * (BAR - full)
+
+
+def answer(found: Answer) -> None:
+    """The hits of a query."""
+    out = Console(highlight=False)
+    out.print(plain(f"{found.table}.{found.column}" if found.table else found.column, 100), style="bold")
+    for note in found.notes:
+        out.print(plain(note, 200), style="yellow")
+    if not found.hits:
+        out.print("none found")
+        return
+    rows = [
+        (
+            i + 1, f"{hit.column.table}.{hit.column.column}", f"{hit.probability:.2f}",
+            f"{bar(hit.evidence.containment)} {hit.evidence.containment:4.0%}",
+            f"{hit.evidence.reverse_containment:4.0%}", hit.evidence.cardinality,
+            ", ".join(hit.evidence.matched[:3]),
+        )
+        for i, hit in enumerate(found.hits)
+    ]  # fmt: skip
+    table(("", "joins with", "prob.", "containment", "reverse", "class", "for example"), rows, numbers=(0, 2, 4))
+
+
+def evidence(hit: Hit, left: str) -> None:
+    """One pair of columns, in full."""
+    e: Evidence = hit.evidence
+    rows: list[tuple[object, object]] = [
+        ("probability", f"{hit.probability:.2f}"),
+        ("containment", f"{bar(e.containment)} {e.containment:.1%} of the values of {left}" + _error(e)),
+        ("reverse", f"{bar(e.reverse_containment)} {e.reverse_containment:.1%} of the values of {hit.column}"),
+        ("Jaccard", f"{e.jaccard:.3f}"),
+        ("cosine", "–" if e.cosine is None else f"{e.cosine:.3f}"),
+        ("cardinality", e.cardinality),
+        ("join", f"about {e.join_rows:,} rows, {e.explosion:g} for each row of the left table"),
+        ("matched", ", ".join(e.matched) or "–"),
+        ("unmatched", ", ".join(e.unmatched) or "–"),
+        *(("note", note) for note in hit.notes),
+    ]
+    table(("", ""), [(name, plain(value, 160)) for name, value in rows])
+    Console(highlight=False, soft_wrap=True).print(Text("\n" + hit.sql))
+
+
+def _error(e: Evidence) -> str:
+    return f" (± {1.96 * e.error:.1%}, from a sketch)" if e.error else ""
+
+
+def hit_document(hit: Hit) -> dict[str, Any]:
+    """A hit as JSON has it."""
+    e = hit.evidence
+    return {
+        "lake": hit.column.lake, "table": hit.column.table, "column": hit.column.column, "kind": hit.column.kind,
+        "probability": hit.probability, "score": hit.score, "containment": e.containment,
+        "reverse_containment": e.reverse_containment, "jaccard": e.jaccard, "cosine": e.cosine,
+        "overlap": e.overlap, "error": e.error, "cardinality": e.cardinality, "join_rows": e.join_rows,
+        "explosion": e.explosion, "hub": hit.hub, "matched": list(e.matched), "unmatched": list(e.unmatched),
+        "notes": list(hit.notes), "sql": hit.sql,
+    }  # fmt: skip
+
+
+def answer_document(found: Answer) -> dict[str, Any]:
+    """An answer as JSON has it."""
+    return {
+        "query": {"table": found.table, "column": found.column},
+        "mode": found.mode,
+        "hits": [hit_document(hit) for hit in found.hits],
+        "notes": list(found.notes),
+        "generation": found.generation,
+        "seconds": round(found.seconds, 6),
+    }
+
+
+class Bar:
+    """Progress of a crawl on stderr: items, rate, time left; a line every ten seconds where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._stage, self._total, self._done, self._bytes = "", 0, 0, 0
+        self._began = self._told = 0.0
+
+    def start(self, stage: str, items: int, size: int) -> None:
+        """A stage begins."""
+        self._stage, self._total, self._done, self._bytes = stage, items, 0, 0
+        self._began = self._told = time.monotonic()
+        if self._console.is_terminal and items:
+            columns = (TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, TextColumn("{task.fields[rate]}"), console=self._console, transient=True)
+            self._task = self._bar.add_task(stage, total=items, rate="")
+            self._bar.start()
+
+    def advance(self, items: int, size: int) -> None:
+        """So many more are done."""
+        self._done += items
+        self._bytes += size
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, advance=items, rate=self._rate())
+        elif time.monotonic() - self._told > 10:
+            self._told = time.monotonic()
+            self._console.print(f"{self._stage}: {self._done:,} of {self._total:,}, {self._rate()}", highlight=False)
+
+    def end(self) -> None:
+        """The stage is over."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        if self._total:
+            seconds = time.monotonic() - self._began
+            self._console.print(f"{self._stage}: {self._done:,} in {seconds:.1f} s, {self._rate()}", highlight=False)
+
+    def _rate(self) -> str:
+        seconds = max(time.monotonic() - self._began, 1e-6)
+        megabytes = f", {self._bytes / 1e6 / seconds:.1f} MB/s" if self._bytes else ""
+        return f"{self._done / seconds:,.0f}/s{megabytes}"

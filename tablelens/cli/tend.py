@@ -1,0 +1,234 @@
+"""Commands that tend the lake: crawl, status, doctor, gc, config, completion."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import get_completion_class
+
+from tablelens.catalog.store import Catalog
+from tablelens.cli import show
+from tablelens.cli.main import cli, json_option, lake_of, path_type, write_json
+from tablelens.errors import CatalogError, NoLake, TablelensError, UsageError
+from tablelens.index import generation
+from tablelens.lake import Lake
+from tablelens.pipeline.build import collect
+from tablelens.settings import Settings
+
+PARTIAL = 5
+
+
+@cli.command()
+@click.argument("path", type=path_type())
+@click.option("--lake", "name", help="The lake's name [default: the folder's].")
+@click.option("--encoder", help="Column encoder: static, or a sentence-transformers model or folder.")
+@click.option("--refresh", type=click.Choice(["changed", "always"]), default="changed", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Say what would be read, and change nothing.")
+@json_option
+@click.pass_context
+def crawl(
+    ctx: click.Context, path: Path, name: str | None, encoder: str | None, refresh: Any, dry_run: bool, as_json: bool
+) -> None:
+    """Read what is new or changed below PATH, and index it.
+
+    Unchanged files are skipped, vanished ones removed. A file that cannot be read is reported with its reason, the
+    rest goes on, and the exit code is 5. Ctrl-C keeps what was done.
+
+    \b
+    Example:
+      tablelens crawl data/ --lake shop
+    """
+    lake = lake_of(ctx)
+    if encoder:
+        lake.settings = Settings.load(lake.home, None, **{**_given(ctx), "encoder": encoder})
+    if dry_run:
+        _dry_run(lake, path, name, as_json)
+        return
+    report = lake.crawl(path, name, refresh=refresh, progress=None if ctx.obj["quiet"] else show.Bar())
+    if as_json:
+        write_json(report.as_dict())
+    else:
+        read = f"{report.read:,} files read, {report.skipped:,} unchanged, {report.removed:,} removed"
+        click.echo(f"{report.tables:,} tables, {report.columns:,} columns ({read}) in {report.seconds:.1f} s")
+        for failed, reason in report.failed[:20]:
+            click.echo(f"  not read: {show.plain(failed, 120).plain}: {reason}", err=True)
+        if len(report.failed) > 20:
+            click.echo(f"  … and {len(report.failed) - 20:,} more: tablelens status --failed", err=True)
+    ctx.exit(PARTIAL if report.failed else 0)
+
+
+def _given(ctx: click.Context) -> dict[str, Any]:
+    return dict(setting.partition("=")[::2] for setting in ctx.obj["sets"])
+
+
+def _dry_run(lake: Lake, path: Path, name: str | None, as_json: bool) -> None:
+    plan = lake.plan(path, name)
+    found = {"read": len(plan.read), "skipped": plan.kept, "removed": len(plan.vanished)}
+    if as_json:
+        write_json(found | {"files": [file.path for file, _ in plan.read]})
+        return
+    click.echo(f"would read {found['read']:,} files, skip {found['skipped']:,}, remove {found['removed']:,}")
+
+
+@cli.command()
+@click.option("--tables", "what", flag_value="tables", help="List the tables.")
+@click.option("--failed", "what", flag_value="failed", help="List the files that could not be read.")
+@json_option
+@click.pass_context
+def status(ctx: click.Context, what: str | None, as_json: bool) -> None:
+    """What is in the catalogue.
+
+    \b
+    Example:
+      tablelens status --failed
+    """
+    lake = lake_of(ctx)
+    number = generation.current(lake.home)
+    if number is None:
+        raise NoLake(f"nothing has been crawled in {lake.home} yet", "tablelens crawl PATH")
+    with Catalog(generation.catalog_of(lake.home, number), read_only=True) as catalog:
+        rows = catalog.arrow(_STATUS[what or "lakes"]).to_pylist()
+    if as_json:
+        write_json({"home": str(lake.home), "generation": number, what or "lakes": rows})
+        return
+    if not rows:
+        click.echo("none")
+        return
+    show.table(list(rows[0]), ([f"{v:,}" if isinstance(v, int) else v for v in row.values()] for row in rows))
+
+
+_STATUS = {
+    "lakes": """SELECT l.name AS lake, l.root, (SELECT count(*) FROM tables t WHERE t.lake_id = l.id) AS tables,
+        (SELECT count(*) FROM columns c WHERE c.lake_id = l.id) AS columns,
+        (SELECT count(*) FROM files f WHERE f.lake_id = l.id AND reason <> '') AS failed,
+        (SELECT max(finished_at)::VARCHAR FROM crawls r WHERE r.lake_id = l.id) AS crawled
+        FROM lakes l ORDER BY l.id""",
+    "tables": """SELECT l.name AS lake, t.name AS "table", t.format, t.rows,
+        (SELECT count(*) FROM columns c WHERE c.table_id = t.id) AS columns,
+        array_to_string(t.warnings, '; ') AS warnings
+        FROM tables t JOIN lakes l ON l.id = t.lake_id ORDER BY l.name, t.name""",
+    "failed": """SELECT l.name AS lake, f.path, f.reason, f.error, f.attempts FROM files f
+        JOIN lakes l ON l.id = f.lake_id WHERE reason <> '' ORDER BY l.name, f.path""",
+}
+
+
+@cli.command()
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Check home, catalogue, index, encoder, disk and extras; exit code 6 where something is wrong.
+
+    \b
+    Example:
+      tablelens doctor
+    """
+    lake = lake_of(ctx)
+    checks = [
+        ("settings", _check(lambda: f"{len(Settings.describe())} settings, home {lake.home}")),
+        ("catalogue", _check(lambda: _catalogue(lake))),
+        ("index", _check(lambda: f"generation {lake.view.generation.number}, {len(lake.view):,} columns")),
+        ("encoder", _check(lambda: f"{lake.encoder.name}, {lake.encoder.dimension} dimensions, as the index says")),
+        ("disk", _check(lambda: _disk(lake.home))),
+        ("extra models", (True, _extra("sentence_transformers", "models"))),
+    ]
+    if as_json:
+        write_json({"checks": [{"check": name, "ok": ok, "detail": detail} for name, (ok, detail) in checks]})
+    else:
+        show.table(
+            ("", "check", ""), [("ok" if ok else "BAD", name, show.plain(text, 200)) for name, (ok, text) in checks]
+        )
+    ctx.exit(0 if all(ok for _, (ok, _) in checks) else 6)
+
+
+def _check(look: Any) -> tuple[bool, str]:
+    try:
+        return True, look()
+    except TablelensError as error:
+        return False, str(error)
+
+
+def _catalogue(lake: Lake) -> str:
+    path = lake.home / "catalog.duckdb"
+    if not path.exists():
+        raise NoLake(f"no catalogue in {lake.home}", "tablelens crawl PATH")
+    with Catalog(path, read_only=True) as catalog:
+        found = catalog.arrow("SELECT count(*) AS n, count_if(reason <> '') AS bad FROM files").to_pylist()[0]
+    return f"{found['n']:,} files, {found['bad']:,} of them not readable"
+
+
+def _disk(home: Path) -> str:
+    folder = next(path for path in (home, *home.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    if free < 200 << 20:
+        raise CatalogError(
+            f"{free >> 20} MB are free where {home} lies", "make room: a crawl may not be able to commit"
+        )
+    return f"{free / 1e9:.1f} GB free"
+
+
+def _extra(module: str, extra: str) -> str:
+    return "installed" if find_spec(module) else f"not installed (pip install 'tablelens[{extra}]')"
+
+
+@cli.command()
+@click.option("--dry-run", is_flag=True, help="Say what would go, and keep it.")
+@json_option
+@click.pass_context
+def gc(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
+    """Remove index generations and snapshots that nobody needs any more.
+
+    \b
+    Example:
+      tablelens gc
+    """
+    lake = lake_of(ctx)
+    keep = lake.settings.keep_generations
+    now = generation.current(lake.home) or 0
+    old = [number for number in generation.generations(lake.home) if number > now or number <= now - keep]
+    if not dry_run:
+        with Catalog(lake.home / "catalog.duckdb"):  # no crawl may be writing a generation meanwhile
+            old = collect(lake.home, keep)
+    if as_json:
+        write_json({"removed": old, "current": now, "dry_run": dry_run})
+        return
+    click.echo(f"{'would remove' if dry_run else 'removed'} {len(old)} generations, generation {now} answers")
+
+
+@cli.command()
+@json_option
+@click.pass_context
+def config(ctx: click.Context, as_json: bool) -> None:
+    """Each setting, its value, and where that came from.
+
+    \b
+    Example:
+      TABLELENS_WORKERS=1 tablelens config
+    """
+    lake = lake_of(ctx)
+    settings, origin = Settings.resolve(lake.home, None, _given(ctx))
+    rows = [(name, getattr(settings, name), origin[name], text) for name, _, text in Settings.describe()]
+    if as_json:
+        found = {name: {"value": value, "origin": source} for name, value, source, _ in rows}
+        write_json({"home": str(lake.home), "settings": found})
+        return
+    show.table(("setting", "value", "from", "what it does"), [(n, v, o, show.plain(t, 120)) for n, v, o, t in rows])
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """A script that completes commands and options in your shell.
+
+    \b
+    Example:
+      tablelens completion bash >> ~/.bashrc
+    """
+    made = get_completion_class(shell)
+    if made is None:
+        raise UsageError(f"no completion for {shell!r}")
+    click.echo(made(cli, {}, "tablelens", "_TABLELENS_COMPLETE").source())

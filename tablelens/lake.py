@@ -1,0 +1,281 @@
+"""The main path: open a home, crawl a lake, ask what joins.
+
+lake = Lake.open()                        # the nearest .tablelens upward
+lake.crawl("data/")
+for hit in lake.joins("orders.customer_id").hits:
+    print(hit.column, hit.probability, hit.evidence.containment, hit.sql)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tablelens.catalog.store import Catalog
+from tablelens.crawl.readers import read_file
+from tablelens.crawl.walk import walk
+from tablelens.discover import sql
+from tablelens.discover.evidence import Query
+from tablelens.discover.joins import Request, explain_join, find_joins
+from tablelens.discover.paths import JoinPath, PathFinder
+from tablelens.discover.query import query_of_place, query_of_profile
+from tablelens.discover.tables import TableHit, search_tables
+from tablelens.discover.view import LakeView
+from tablelens.encoders import load_encoder
+from tablelens.encoders.base import ColumnEncoder
+from tablelens.engines.base import Engine
+from tablelens.engines.local import LocalEngine
+from tablelens.errors import IndexMismatch, UnknownColumn, UnreadableFile, UsageError
+from tablelens.index import generation
+from tablelens.index.words import WordIndex
+from tablelens.pipeline.build import column_text
+from tablelens.pipeline.crawl import Plan, Refresh, crawl, make_plan, profile_config
+from tablelens.profile.columns import profile_column
+from tablelens.progress import Progress, Silent
+from tablelens.settings import Settings, find_home
+from tablelens.types import Answer, CrawlReport, FoundFile, Hit, Mode, RawTable
+
+
+class Lake:
+    """One home with its lakes. Reading needs no lock: a crawl may run meanwhile, ``reload`` shows its result."""
+
+    def __init__(self, home: Path, settings: Settings) -> None:
+        self.home = home
+        self.settings = settings
+
+    @classmethod
+    def open(cls, home: str | Path | None = None, **settings: Any) -> Lake:
+        """The home given, else $TABLELENS_HOME, else the nearest ``.tablelens`` upward.
+
+        Raises:
+            SettingError: a setting has a value that it cannot have.
+        """
+        where = find_home(str(home) if home is not None else None)
+        return cls(where, Settings.load(where, **settings))
+
+    def crawl(
+        self,
+        path: str | Path,
+        name: str | None = None,
+        *,
+        refresh: Refresh = "changed",
+        engine: Engine | None = None,
+        progress: Progress | None = None,
+    ) -> CrawlReport:
+        """Read what is new or changed below a folder (or one file) and index it.
+
+        Raises:
+            NotFound: no such folder.
+            CatalogLocked: another process is crawling in this home.
+            UsageError: the lake's name belongs to another folder.
+        """
+        root = Path(path).expanduser().resolve()
+        made = engine or LocalEngine(self.settings.workers, self.settings.worker_memory_mb, self.settings.read_seconds)
+        try:
+            report = crawl(self.home, root, lake_name(root, name), self.settings, made, progress or Silent(), refresh)
+        finally:
+            if engine is None:
+                made.close()
+        self.reload()
+        return report
+
+    def plan(self, path: str | Path, name: str | None = None) -> Plan:
+        """What a crawl of a folder would read, skip and remove."""
+        root = Path(path).expanduser().resolve()
+        known = {}
+        if (self.home / "catalog.duckdb").exists():
+            with Catalog(self.home / "catalog.duckdb", read_only=True) as catalog:
+                ids = {title: id_ for id_, title, _ in catalog.lakes()}
+                known = catalog.known_files(ids.get(lake_name(root, name), 0))
+        return make_plan(root, known, profile_config(self.settings), "changed")
+
+    def joins(
+        self, column: Any, *, table: str = "", name: str = "", k: int = 10, mode: Mode = "auto", **options: Any
+    ) -> Answer:
+        """Columns that join with this one, best first.
+
+        Args:
+            column: ``"TABLE.COLUMN"`` of the lake, or values: a list, a pandas or polars Series, an Arrow array,
+                anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``.
+            table: title of the table that outside values come from, a help to vectors.
+            name: name of the column that outside values come from.
+            k: how many hits at most.
+            mode: ``auto`` ranks by probability, ``equi`` by containment, ``semantic`` by the angle of vectors,
+                ``deepjoin`` by vectors as the paper does.
+            options: fields of ``discover.joins.Request``: lake, tables, kind, per_table, threshold.
+        """
+        query = self.query(column) if isinstance(column, str) else self.outside_query(column, name, table)
+        return find_joins(query, self._request(k=k, mode=mode, **options))
+
+    def joins_at(self, place: int, *, k: int = 10, mode: Mode = "auto", **options: Any) -> Answer:
+        """The same for a column by its place in the view."""
+        return find_joins(query_of_place(self.view, place), self._request(k=k, mode=mode, **options))
+
+    def joins_of_file(
+        self, path: str | Path, column: str, *, k: int = 10, mode: Mode = "auto", **options: Any
+    ) -> Answer:
+        """Columns that join with a column of a file outside the lake."""
+        table = self.read(path)
+        names = table.data.column_names
+        if column not in names:
+            raise UnknownColumn.among("column", column, names, f"columns of {path}: {', '.join(names[:20])}")
+        source = sql.source(str(Path(path).resolve()), table.part)
+        query = self.outside_query(table.data[column], column, Path(path).stem, source=source)
+        return find_joins(query, self._request(k=k, mode=mode, **options))
+
+    def explain(self, left: str, right: str) -> Hit:
+        """The evidence on one pair of columns, whether it would be found or not."""
+        return explain_join(self.query(left), self.view.parse(right))
+
+    def paths(self, left: str, right: str, *, hops: int = 3, k: int = 5) -> list[JoinPath]:
+        """Chains of at most ``hops`` joins from one table to another, the surest first."""
+        return self._paths.paths(left, right, hops, k)
+
+    def search(self, text: str, *, k: int = 10) -> list[TableHit]:
+        """Tables by words, over titles, column names and values."""
+        return search_tables(self.view, self._words, text, k, self._text_vector(text))
+
+    def preview(self, table: str, rows: int = 10) -> RawTable:
+        """The first rows of a table, read from its file."""
+        view = self.view
+        place = int(view.table_places(table)[0])
+        path, _, part = view.value("table", place).partition("#")
+        root = Path(self._generation.roots[view.value("lake", place)])
+        return self.read(root / path if root.is_dir() else root, part, rows=rows)
+
+    def read(self, path: str | Path, part: str = "", rows: int | None = None) -> RawTable:
+        """A file's table as the crawl would read it; ``part`` chooses a sheet of a workbook."""
+        file = _found(Path(path))
+        settings = self.settings if rows is None else Settings.load(self.home, max_rows=rows)
+        tables = read_file(file, settings)
+        if not part:
+            return tables[0]
+        chosen = {table.part: table for table in tables}
+        if part not in chosen:
+            raise UsageError(f"{path} has no part {part!r}", f"parts: {', '.join(chosen)}")
+        return chosen[part]
+
+    @property
+    def view(self) -> LakeView:
+        """The current generation, as discovery looks at it.
+
+        Raises:
+            NoLake: nothing was crawled yet.
+            DamagedIndex: a file of the index is not what was written.
+        """
+        return self._view
+
+    def reload(self) -> None:
+        """Take the newest generation from now on."""
+        for name in ("_generation", "_view", "_words", "_paths", "encoder"):
+            self.__dict__.pop(name, None)
+
+    def query(self, reference: str) -> Query:
+        """A column of the lake as a query."""
+        return query_of_place(self.view, self.view.parse(reference))
+
+    def outside_query(self, values: Any, name: str = "", title: str = "", source: str = "") -> Query:
+        """Values from outside the lake as a query."""
+        data = as_chunked(values)
+        profile = profile_column(data, self.settings, name=name or getattr(values, "name", None) or "values")
+        vectors = None
+        if profile.family == "text" and not profile.excluded:
+            text = column_text(profile, title, self.view.generation.postings, self.encoder.max_tokens, self._made())
+            vectors = self.encoder.encode_queries([text])
+        return query_of_profile(self.view, profile, vectors, title, source or "your_table")
+
+    @cached_property
+    def encoder(self) -> ColumnEncoder:
+        """The encoder that made the vectors of the index.
+
+        Raises:
+            IndexMismatch: it cannot be had in the revision that made them.
+        """
+        made = self._generation.encoder
+        encoder = load_encoder(str(made["name"]))
+        if encoder.revision != made["revision"]:
+            raise IndexMismatch(
+                f"the index was made with revision {made['revision'][:12]} of encoder {made['name']!r}, "
+                f"here is {encoder.revision[:12]}",
+                "crawl again: columns are encoded anew, no file is read",
+            )
+        return encoder
+
+    @cached_property
+    def _generation(self) -> generation.Generation:
+        return generation.load(self.home)
+
+    @cached_property
+    def _view(self) -> LakeView:
+        return LakeView(self._generation)
+
+    @cached_property
+    def _words(self) -> WordIndex:
+        return WordIndex.load(generation.folder_of(self.home, self._generation.number))
+
+    @cached_property
+    def _paths(self) -> PathFinder:
+        return PathFinder(self.view)
+
+    def _made(self) -> Settings:
+        """The settings with the template that the index was made with."""
+        made = self._generation.encoder
+        return Settings.load(self.home, template=made["template"], stat_unit=made["unit"])
+
+    def _request(self, **options: Any) -> Request:
+        known = {"threshold": self.settings.threshold, "candidates": self.settings.candidates}
+        known |= {"min_distinct": self.settings.min_distinct}
+        try:
+            return Request(**(known | {key: value for key, value in options.items() if value is not None}))
+        except TypeError as error:
+            fields = ", ".join(Request.__dataclass_fields__)
+            raise UsageError(f"unknown option: {error}", f"known options: {fields}") from error
+
+    def _text_vector(self, text: str) -> npt.NDArray[np.float32] | None:
+        """A text as a query vector, where the encoder can make one."""
+        encode = getattr(self.encoder, "encode_text_queries", None)
+        return None if encode is None else encode([text])[0]
+
+
+def lake_name(root: Path, given: str | None = None) -> str:
+    """The name of a lake: the one given, else its folder's."""
+    return given or root.name.split(".")[0] or "lake"
+
+
+def as_chunked(values: Any) -> pa.ChunkedArray:
+    """Values of any kind as an Arrow array.
+
+    Raises:
+        UsageError: they are not a sequence of values.
+    """
+    try:
+        if isinstance(values, (pa.Array, pa.ChunkedArray)) or hasattr(values, "__arrow_c_stream__"):
+            return pa.chunked_array(values if not isinstance(values, pa.Array) else [values])
+        if hasattr(values, "__arrow_c_array__"):
+            return pa.chunked_array([pa.array(values)])
+        if not isinstance(values, Sequence | np.ndarray):
+            raise TypeError(type(values).__name__)
+        return pa.chunked_array([pa.array(values)])
+    except (TypeError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UsageError(
+            f"cannot take {type(values).__name__} as a column: {error}",
+            "give a list, a Series or an Arrow array of one type",
+        ) from error
+
+
+def _found(path: Path) -> FoundFile:
+    """A file given by name; the caller's own symbolic links are followed.
+
+    Raises:
+        UnreadableFile: it is not a file of a known kind.
+    """
+    files = list(walk(path.expanduser().resolve()))
+    if len(files) != 1:
+        raise UnreadableFile(f"{path} is not one table file", "name a CSV, Parquet, JSON or Excel file", "unsupported")
+    return files[0]
