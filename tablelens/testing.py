@@ -34,7 +34,8 @@ class HashEncoder:
             buckets = (column.values % np.uint64(self.dimension)).astype(np.int64)
             signs = np.where(column.values >> np.uint64(63), 1, -1)
             np.add.at(row, buckets, signs)
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.maximum(lengths, 1e-9), np.float32)
 
     encode_queries = encode
 

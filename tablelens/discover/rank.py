@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,7 @@ def name_similarity(left: str, right: str) -> float:
     return len(a & b) / len(a | b) if a | b else 0.0
 
 
+@lru_cache(maxsize=100_000)
 def words(name: str) -> frozenset[str]:
     """The words of a name in camelCase, snake_case or plain text, case folded."""
     return frozenset(word.casefold() for word in _WORD.findall(name))
@@ -75,4 +77,5 @@ def hubness(query: Query, counted: Counted) -> Floats:
 
 
 def _names(query: Query, counted: Counted) -> list[str]:
-    return [query.view.value("column", int(place)) for place in counted.places]
+    names = query.view.names
+    return [names[place] for place in counted.places.tolist()]

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from tablelens.discover import sql
@@ -91,18 +91,22 @@ class LakeView:
         return sql.source(f"{self.generation.roots[self.value('lake', place)]}/{path}", part)
 
     @cached_property
-    def _tables(self) -> dict[str, Ids]:
-        """Places of each table's columns, by every name that the table answers to; ambiguous ones hold several."""
-        found: dict[str, list[int]] = defaultdict(list)
-        lakes, tables = self.generation.columns["lake"].to_pylist(), self.generation.columns["table"].to_pylist()
-        for place, (lake, table) in enumerate(zip(lakes, tables, strict=True)):
+    def _tables(self) -> dict[str, list[tuple[int, int]]]:
+        """The (first, last + 1) place of each table's columns, by every name that the table answers to."""
+        starts = np.flatnonzero(np.diff(self.table_ids, prepend=-1))
+        ends = np.append(starts[1:], len(self))
+        some = self.generation.columns.select(["lake", "table"]).take(pa.array(starts))
+        found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        fields = (starts.tolist(), ends.tolist(), some["lake"].to_pylist(), some["table"].to_pylist())
+        for start, end, lake, table in zip(*fields, strict=True):
             for name in {table, bare_name(table)}:
-                found[name].append(place)
-                found[f"{lake}:{name}"].append(place)
-        return {name: np.array(places) for name, places in found.items()}
+                found[name].append((start, end))
+                found[f"{lake}:{name}"].append((start, end))
+        return found
 
     @cached_property
-    def _names(self) -> Sequence[str]:
+    def names(self) -> Sequence[str]:
+        """Column names by place."""
         return self.generation.columns["column"].to_pylist()  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
@@ -124,18 +128,19 @@ class LakeView:
             UnknownTable: no table of that name.
             UsageError: several tables have it.
         """
-        places = self._tables.get(table)
-        if places is None:
+        runs = self._tables.get(table, [])
+        if not runs:
             raise UnknownTable.among("table", table, self._tables, "`tablelens status --tables` lists the tables")
-        whole = [
-            self.value("table", int(place)) for place in places[np.unique(self.table_ids[places], return_index=True)[1]]
-        ]
-        if len(whole) > 1 and whole.count(table) != 1:
-            exact = [f"{self.value('lake', int(places[0]))}:{name}" for name in whole]
-            raise UsageError(f"{table!r} is the name of {len(whole)} tables", f"say which: {', '.join(exact[:5])}")
-        if len(whole) > 1:
-            places = places[[self.value("table", int(place)) == table for place in places]]
-        return places
+        if len(runs) > 1:  # a whole name wins over one without its suffix
+            whole = [run for run in runs if table in (self.value("table", run[0]), self._full_name(run[0]))]
+            runs = whole if len(whole) == 1 else runs
+        if len(runs) > 1:
+            names = [self._full_name(start) for start, _ in runs]
+            raise UsageError(f"{table!r} is the name of {len(runs)} tables", f"say which: {', '.join(names[:5])}")
+        return np.arange(*runs[0])
+
+    def _full_name(self, place: int) -> str:
+        return f"{self.value('lake', place)}:{self.value('table', place)}"
 
     def column(self, table: str, column: str) -> int:
         """The place of a column named by table and column.
@@ -144,7 +149,7 @@ class LakeView:
             UnknownTable, UnknownColumn, UsageError: as they say.
         """
         places = self.table_places(table)
-        names: dict[str, int] = {self._names[place]: int(place) for place in places.tolist()}
+        names: dict[str, int] = {self.names[place]: int(place) for place in places.tolist()}
         if column not in names:
             folded = {name.casefold(): place for name, place in names.items()}
             if column.casefold() not in folded:
@@ -186,7 +191,7 @@ class LakeView:
         return np.logical_and.reduce(masks) if masks else None
 
     def _some(self, table: str) -> str:
-        return str(self._names[int(self._tables[table][0])])
+        return str(self.names[self._tables[table][0][0]])
 
 
 def bare_name(table: str) -> str:
@@ -196,12 +201,8 @@ def bare_name(table: str) -> str:
     ('world/cities', 'book#Sheet 1')
     """
     path, mark, part = table.partition("#")
-    pure = PurePosixPath(path)
-    for suffix in reversed(pure.suffixes):
-        if suffix.lower() in SUFFIXES:
-            path = path[: -len(suffix)]
-        else:
-            break
+    while (dot := path.rfind(".")) > path.rfind("/") + 1 and path[dot:].lower() in SUFFIXES:
+        path = path[:dot]
     return f"{path}{mark}{part}"
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from tablelens.errors import IndexFault
 from tablelens.index.exact import check_vectors
+from tablelens.index.hnsw_file import read_records
 from tablelens.types import Ids, Vectors
 
 FILE = "vectors.hnsw"
@@ -51,6 +52,8 @@ class HnswIndex:
         self._threads = threads
         self._graph: Any = None
         self._present: set[int] = set()
+        self._mapped: tuple[Ids, Ids, Vectors] | None = None
+        """Labels in order, where each stands in the file, and the file's vectors: until the graph changes."""
 
     def add(self, labels: Ids, vectors: Vectors) -> None:
         """Add or replace vectors, float32 (n, d).
@@ -62,6 +65,7 @@ class HnswIndex:
         if not len(rows):
             return
         longest = float(np.linalg.norm(rows, axis=1).max())
+        self._mapped = None
         if self._graph is None:
             self._start(len(rows), longest)
         elif longest > self._radius:
@@ -89,9 +93,8 @@ class HnswIndex:
         k = min(k, len(self))
         if k <= 0:
             return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in rows]
-        self._graph.set_ef(max(self.ef, k + 16))
         lifted = np.hstack([rows, np.zeros((len(rows), 1), np.float32)])
-        labels, squares = self._graph.knn_query(lifted, k=k, num_threads=1 if len(rows) == 1 else self._threads)
+        labels, squares = self._search(lifted, k)
         own = np.einsum("ij,ij->i", rows, rows)[:, None]
         scores = (own + self._radius**2 - squares) / 2
         return list(zip(labels.astype(np.int64), scores.astype(np.float32), strict=True))
@@ -102,10 +105,16 @@ class HnswIndex:
 
     def vectors(self, labels: Ids) -> Vectors:
         """The vectors of labels, shape (n, d)."""
-        names = np.asarray(labels).tolist()
-        if missing := [label for label in names if label not in self._present]:
-            raise KeyError(missing[0])
-        return np.asarray(self._graph.get_items(names), np.float32)[:, :-1]
+        if self._mapped is None:
+            names = np.asarray(labels).tolist()
+            if missing := [label for label in names if label not in self._present]:
+                raise KeyError(missing[0])
+            return np.asarray(self._graph.get_items(names), np.float32)[:, :-1]
+        ordered, rows, vectors = self._mapped
+        places = np.minimum(np.searchsorted(ordered, labels), len(ordered) - 1)
+        if (ordered[places] != labels).any():
+            raise KeyError("a label that the index does not hold")
+        return np.asarray(vectors[rows[places]][:, :-1])
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write the graph; the radius and the labels that are present go beside it."""
@@ -126,10 +135,28 @@ class HnswIndex:
         if about["elements"]:
             index._graph = hnswlib.Index(space="l2", dim=index.dimension + 1)
             index._graph.load_index(str(folder / FILE), max_elements=about["elements"])
+            records = read_records(folder / FILE, index.dimension + 1)
+            order = np.argsort(records.labels)
+            index._mapped = (records.labels[order].astype(np.int64), order, records.vectors)
         return index
 
     def __len__(self) -> int:
         return len(self._present)
+
+    def _search(self, lifted: Vectors, k: int) -> tuple[Ids, Vectors]:
+        """(labels, squared distances), (n, k) each; fewer than k where the graph cannot reach as many."""
+        ef = max(self.ef, k + 16)
+        while True:
+            self._graph.set_ef(ef)
+            try:
+                return self._graph.knn_query(lifted, k=k, num_threads=1 if len(lifted) == 1 else self._threads)  # type: ignore[no-any-return]
+            except RuntimeError:  # hnswlib gives k answers or none: marked or unreachable nodes took their places
+                if ef < self._elements():
+                    ef *= 4
+                elif k > 1:
+                    k //= 2
+                else:
+                    raise
 
     def _start(self, room: int, longest: float) -> None:
         self._radius = max(longest, 1e-6) * ROOM

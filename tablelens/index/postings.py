@@ -85,7 +85,8 @@ class Postings:
     @classmethod
     def load(cls, folder: Path) -> Postings:
         """Map the files of a folder; nothing is read until it is asked for."""
-        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS))
+        mapped = (np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS)
+        return cls(*(array.view(np.ndarray) for array in mapped))  # numpy's own memmap class is slow to index
 
     def save(self, folder: Path) -> None:
         """Write one .npy file an array."""
