@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tablelens.errors import NotFound
@@ -16,15 +17,18 @@ WHOLE = (".parquet", ".pq", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 SUFFIXES = (*TEXT, *WHOLE, *(text + packed for text in TEXT for packed in PACKED))
 """Endings of the files that hold tables; other files are none of ours."""
 
+IGNORE_FILE = ".tablelensignore"
+"""A file in a lake's root with one pattern a line (* ? []), against paths below the root; # starts a remark."""
+
 Ignored = Callable[[str, str], None]
 
 
 def walk(root: Path, ignored: Ignored | None = None) -> Iterator[FoundFile]:
     """Yield the table files below ``root``, or ``root`` itself where it is a file.
 
-    Folders are read one at a time and in sorted order. Hidden entries (so ``.tablelens`` too) and files with other
-    endings are passed over silently. ``ignored(path, reason)`` hears of what was left out for a reason that a person
-    may want to know: symlink, special (FIFO, socket, device), permission, name-not-utf8, vanished, unreadable.
+    Folders are read one at a time and in sorted order. Hidden entries (so ``.tablelens`` too), files with other
+    endings and paths that match a line of ``.tablelensignore`` are passed over silently. ``ignored(path, reason)``
+    hears of what was left out for a reason that a person may want to know: symlink, special (FIFO, socket, device), permission, name-not-utf8, vanished, unreadable.
 
     Raises:
         NotFound: ``root`` does not exist.
@@ -36,11 +40,20 @@ def walk(root: Path, ignored: Ignored | None = None) -> Iterator[FoundFile]:
     except (OSError, ValueError) as error:
         raise NotFound(f"no such lake: {str(root)!r}", "give an existing folder, or one file") from error
     if stat.S_ISDIR(info.st_mode):
-        yield from _below(top, tell)
+        patterns = _ignore_patterns(top)
+        yield from (file for file in _below(top, tell) if not any(fnmatchcase(file.path, p) for p in patterns))
     elif stat.S_ISREG(info.st_mode):
         yield FoundFile(os.path.basename(top), top, info.st_size, info.st_mtime_ns)
     else:
         raise NotFound(f"not a folder and not a regular file: {str(root)!r}", "give an existing folder, or one file")
+
+
+def _ignore_patterns(top: str) -> list[str]:
+    try:
+        lines = Path(top, IGNORE_FILE).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def is_table(name: str) -> bool:

@@ -58,19 +58,19 @@ class Ranked:
     score: Floats
     probability: Floats
     cosine: Floats
-    hub: Floats
+    hub: float
 
 
 def find_joins(query: Query, request: Request, calibration: Calibration | None = None) -> Answer:
     """The hits of one query. Below the threshold of mode auto nothing is found, and that is an answer."""
     start = time.perf_counter()
     notes = [query.excluded] if query.excluded else []
-    allowed = _allowed(query, request)
+    allowed = allowed_columns(query, request)
     if request.mode in ("semantic", "deepjoin") and query.vector is None:
         notes.append(
             f"{query.name!r} holds {query.family or 'no'} values, which have no vector: only modes auto and equi apply"
         )
-    ranked = _rank(query, request, allowed, calibration or Calibration())
+    ranked = _rank(query, request, allowed, calibration or _calibration(query))
     hits = tuple(_hit(query, ranked, i) for i in _shown(query.view, ranked, request))
     return Answer(
         query.table,
@@ -87,12 +87,15 @@ def explain_join(query: Query, place: int, calibration: Calibration | None = Non
     """The evidence on one pair of columns, whether it would be found or not."""
     places = np.array([place], np.int64)
     counted, cosine = count(query, places), _cosine(query, places)
-    hub = hubness(query, counted)
-    probability = (calibration or Calibration()).probability(query, counted, np.nan_to_num(cosine), hub)
-    return _hit(query, Ranked(counted, probability, probability, cosine, hub), 0)
+    probability = (calibration or _calibration(query)).probability(query, counted, cosine)
+    return _hit(query, Ranked(counted, probability, probability, cosine, hubness(query)), 0)
 
 
-def _allowed(query: Query, request: Request) -> Mask:
+def _calibration(query: Query) -> Calibration:
+    return Calibration.of(str(query.view.generation.encoder["name"]))
+
+
+def allowed_columns(query: Query, request: Request) -> Mask:
     """Columns that may be hits at all: usable, of the query's family, of other tables, as the request says."""
     view = query.view
     enough = view.strength >= request.min_distinct
@@ -109,10 +112,9 @@ def _rank(query: Query, request: Request, allowed: Mask, calibration: Calibratio
     wanted = max(request.k, request.candidates) if request.mode == "auto" else request.k
     if request.per_table:
         wanted = max(wanted, 20 * request.k)
-    places, cosine = _propose(query, request, allowed, wanted)
+    places, cosine = propose(query, request, allowed, wanted)
     counted = count(query, places)
-    hub = hubness(query, counted)
-    probability = calibration.probability(query, counted, np.nan_to_num(cosine), hub)
+    probability = calibration.probability(query, counted, cosine)
     if request.mode == "equi":
         score = counted.containment
     elif request.mode == "auto":
@@ -121,10 +123,10 @@ def _rank(query: Query, request: Request, allowed: Mask, calibration: Calibratio
         score = np.arange(len(places), 0, -1, dtype=np.float64)
     order = np.lexsort((counted.places, -counted.jaccard, -score))
     score = cosine if request.mode in ("semantic", "deepjoin") else score
-    return Ranked(counted.take(order), score[order], probability[order], cosine[order], hub[order])
+    return Ranked(counted.take(order), score[order], probability[order], cosine[order], hubness(query))
 
 
-def _propose(query: Query, request: Request, allowed: Mask, wanted: int) -> tuple[Ids, Floats]:
+def propose(query: Query, request: Request, allowed: Mask, wanted: int) -> tuple[Ids, Floats]:
     """Candidates of the arms that the mode asks for, and their cosine to the query (NaN where unknown)."""
     by_value = _by_value(query, allowed, wanted) if request.mode in ("auto", "equi") else np.empty(0, np.int64)
     if request.mode == "equi" or query.vector is None:
@@ -200,8 +202,8 @@ def _hit(query: Query, ranked: Ranked, i: int) -> Hit:
     same = bool(evidence.matched) and set(evidence.matched) <= set(view.value("cells", place))
     on = sql.condition(query.name, ref.column, query.family, same_spelling=same)
     notes = []
-    if ranked.hub[i] > HUB:
-        notes.append(f"common values: the typical one is in {ranked.hub[i]:.1%} of all columns")
+    if ranked.hub > HUB:
+        notes.append(f"common values: the typical one is in {ranked.hub:.1%} of all columns")
     if evidence.explosion > 10:
         notes.append(f"row explosion: {evidence.explosion:,.0f} rows for each row of the query")
     return Hit(
@@ -211,5 +213,5 @@ def _hit(query: Query, ranked: Ranked, i: int) -> Hit:
         evidence=evidence,
         sql=sql.join(query.source, view.source(place), [on]),
         notes=tuple(notes),
-        hub=round(float(ranked.hub[i]), 6),
+        hub=round(float(ranked.hub), 6),
     )

@@ -1,19 +1,24 @@
 """From evidence to one number: the probability that somebody wants this join.
 
-A logistic model of a few signs, each of which can only push one way. Its weights were fitted on labelled joins
-(``benchmarks/calibrate.py``). The signs:
+A logistic model over a few signs, each of which may only push one way. The weights were fitted on labelled joins
+(``benchmarks/calibrate.py``) and lie in ``calibration.json``, one set an encoder. The signs:
 
-- containment, shrunk towards nothing where few values back it: (overlap - 1/2) / (|Q| + 1/2), in logits;
-- the other direction's containment: how much of the candidate the query explains;
-- similarity of the two columns' vectors, and of their names;
-- how common the shared values are over the lake: a hub, such as years or yes and no, joins with everything.
+- ``containment``: logit of the containment, shrunk to nothing where few values back it, (overlap - ½) / (|Q| + ½);
+- ``reverse``: the other direction's containment, how much of the candidate the query explains;
+- ``cosine``: how alike the columns' vectors are;
+- ``name``: how alike their names are;
+- ``key``: the candidate has a different value in every row;
+- ``rare``: the shared values are rare over the lake; a hub, such as years or yes and no, joins with everything;
+- ``text``: the values are text; numbers meet by accident.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
@@ -21,36 +26,61 @@ import numpy.typing as npt
 from tablelens.discover.evidence import Counted, Query
 
 Floats = npt.NDArray[np.float64]
+SIGNS = ("containment", "reverse", "cosine", "name", "key", "rare", "text")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Weights of the logistic model."""
+    """Weights of the logistic model, all but the bias at or above zero."""
 
-    bias: float = -1.6
-    containment: float = 1.1
-    reverse: float = 0.6
-    cosine: float = 1.0
-    name: float = 0.5
-    hub: float = 0.25
+    bias: float
+    weights: tuple[float, ...] = field(default=(0.0,) * len(SIGNS))
 
-    def probability(self, query: Query, counted: Counted, cosine: Floats, hub: Floats) -> Floats:
+    @classmethod
+    @lru_cache(maxsize=16)
+    def of(cls, encoder: str) -> Calibration:
+        """The weights that were fitted for an encoder, or those of the default one."""
+        known = json.loads((files(__package__) / "calibration.json").read_text(encoding="utf-8"))
+        fitted = known.get(encoder, known["static"])
+        return cls(fitted["bias"], tuple(fitted[sign] for sign in SIGNS))
+
+    def probability(self, query: Query, counted: Counted, cosine: Floats) -> Floats:
         """Probability of each candidate, shape (n,)."""
-        names = np.array([name_similarity(query.name, name) for name in _names(query, counted)])
-        held = counted.containment * max(query.distinct, 1)
-        shrunk = np.clip((held - 0.5) / (query.distinct + 0.5), 1e-3, 1 - 1e-3)
-        z = (
-            self.bias
-            + self.containment * np.log(shrunk / (1 - shrunk))
-            + self.reverse * counted.reverse
-            + self.cosine * np.clip(cosine, 0, 1)
-            + self.name * names
-            - self.hub * np.log1p(hub * 100)
-        )
-        return np.asarray(1 / (1 + np.exp(-z)))
+        return np.asarray(1 / (1 + np.exp(-(signs(query, counted, cosine) @ np.array(self.weights) + self.bias))))
 
 
+def signs(query: Query, counted: Counted, cosine: Floats) -> Floats:
+    """The signs of each candidate, shape (n, len(SIGNS)). A cosine that is not known (NaN) says nothing: 0."""
+    view, places = query.view, counted.places
+    held = counted.containment * query.distinct
+    shrunk = np.clip((held - 0.5) / (query.distinct + 0.5), 1e-3, 1 - 1e-3)
+    names = view.names
+    alike = (name_similarity(query.name, names[place]) for place in places.tolist())
+    rare = -np.log10(np.maximum(hubness(query), 1e-6))
+    n = len(places)
+    return np.column_stack(
+        [
+            np.log(shrunk / (1 - shrunk)),
+            counted.reverse,
+            np.clip(np.nan_to_num(cosine), 0, 1),
+            np.fromiter(alike, np.float64, n),
+            view.key[places],
+            np.full(n, rare),
+            np.full(n, query.family == "text"),
+        ]
+    )
+
+
+def hubness(query: Query) -> float:
+    """Share of the lake's columns that hold the typical value of the query."""
+    postings = query.view.generation.postings
+    if not len(query.places):
+        return 0.0
+    return float(np.median(postings.frequency(query.places))) / max(len(postings), 1)
+
+
+@lru_cache(maxsize=100_000)
 def name_similarity(left: str, right: str) -> float:
     """Jaccard of the words of two column names, 1 where they are the same.
 
@@ -65,17 +95,3 @@ def name_similarity(left: str, right: str) -> float:
 def words(name: str) -> frozenset[str]:
     """The words of a name in camelCase, snake_case or plain text, case folded."""
     return frozenset(word.casefold() for word in _WORD.findall(name))
-
-
-def hubness(query: Query, counted: Counted) -> Floats:
-    """Share of the lake's columns that hold the typical value of the query, the same for all candidates."""
-    postings = query.view.generation.postings
-    if not len(query.places):
-        return np.zeros(len(counted.places))
-    typical = float(np.median(postings.frequency(query.places))) / max(len(postings), 1)
-    return np.full(len(counted.places), typical)
-
-
-def _names(query: Query, counted: Counted) -> list[str]:
-    names = query.view.names
-    return [names[place] for place in counted.places.tolist()]

@@ -29,6 +29,8 @@ WORK = "tablelens.engines.unit:profile_file"
 COMMIT_FILES = 400
 COMMIT_SECONDS = 5.0
 TRANSIENT = frozenset({"crashed", "timeout", "memory", "changed", "io"})
+BY_RULE = frozenset({"symlink", "special"})
+"""Entries that a crawl leaves out by rule; anything else that it cannot take is a failure."""
 ATTEMPTS = 3
 """Crawls that try a file again whose reader crashed or ran out of time; others wait until the file changes."""
 PROFILE_VERSION = 1
@@ -99,7 +101,14 @@ def make_plan(root: Path, known: dict[str, KnownFile], config: str, refresh: Ref
     """Compare the files that are there with those that are known."""
     plan = Plan()
     seen = set()
-    for file in walk(root, lambda path, reason: plan.failed.append((path, reason))):
+    closed: list[str] = []
+
+    def ignored(path: str, reason: str) -> None:
+        if reason not in BY_RULE:
+            plan.failed.append((path, reason))
+            closed.append(path)
+
+    for file in walk(root, ignored):
         seen.add(file.path)
         before = known.get(file.path)
         if before is None or refresh == "always" or before.config != config or _differs(file, before, plan):
@@ -110,7 +119,9 @@ def make_plan(root: Path, known: dict[str, KnownFile], config: str, refresh: Ref
             plan.kept += 1
             if before.reason:
                 plan.failed.append((file.path, before.reason))
-    plan.vanished = [path for path in known if path not in seen]
+    # what cannot be seen for now, a folder or file without permission, has not vanished
+    hidden = tuple(f"{path.rstrip('/')}/" for path in closed)
+    plan.vanished = [path for path in known if path not in seen and path not in closed and not path.startswith(hidden)]
     return plan
 
 

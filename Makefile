@@ -1,0 +1,55 @@
+# make demo    from a fresh machine to joins found in a real lake
+# make test    from a fresh machine to a passed suite
+# make bench PACK=folder    the figures of benchmarks/results, on a lake pack
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test test-slow test-models lint format bench docs clean
+
+demo: $(VENV)/base
+	$(BIN)/tablelens demo
+
+test: $(VENV)/dev lint
+	$(BIN)/python -Im pytest -n auto
+
+test-slow: $(VENV)/dev
+	$(BIN)/python -Im pytest -n auto -m slow
+
+test-models: $(VENV)/models
+	$(BIN)/python -Im pytest tests/encoders -m "slow or not slow"
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check --output-format concise .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/dev
+	@test -n "$(PACK)" || { echo "name a lake pack: make bench PACK=folder"; exit 2; }
+	$(BIN)/tablelens bench "$(PACK)" --out benchmarks/results
+
+docs: $(VENV)/dev
+	$(BIN)/python docs/build_reference.py
+
+$(VENV)/base: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/dev: $(VENV)/base
+	$(PIP) --editable '.[dev]'
+	touch $@
+
+$(VENV)/models: $(VENV)/dev
+	$(PIP) torch
+	$(PIP) --editable '.[dev,models]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

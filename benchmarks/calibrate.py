@@ -1,0 +1,127 @@
+"""Fit the weights of the join probability on labelled joins of a lake pack.
+
+    python benchmarks/calibrate.py PACK HOME MAP [--out tablelens/discover/calibration.json]
+
+PACK has queries*.parquet and qrels*.parquet, HOME is a home in which its tables were crawled, MAP the JSON file that
+says which table of the pack lies in which file. A candidate counts as wanted where it holds at least half of the
+query's values, by equality (jn) or by the entities that they name (sj). Candidates are those that mode auto proposes.
+Each sign's weight is held at or above zero. Cross-validation is grouped by query.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from tablelens.discover.evidence import count
+from tablelens.discover.joins import Request, allowed_columns, propose
+from tablelens.discover.query import query_of_place
+from tablelens.discover.rank import SIGNS, signs
+from tablelens.errors import NotFound
+from tablelens.lake import Lake
+
+WANTED = 0.5
+
+
+def collect(pack: Path, lake: Lake, paths: dict[str, str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(signs (n, s), labels (n,), group (n,)) of all candidates of all labelled queries."""
+    view = lake.view
+    columns = pq.read_table(pack / "columns.parquet", columns=["cid", "table_id", "column"]).to_pylist()
+    known = {}
+    for row in columns:
+        with contextlib.suppress(NotFound):  # a column that the crawl names otherwise
+            known[row["cid"]] = view.column(paths[row["table_id"]], row["column"])
+    features, labels, groups = [], [], []
+    for suffix in ("", "_semantic"):
+        qrels = "qrels_semantic" if suffix else "qrels_full"
+        truth = defaultdict(dict)
+        for row in pq.read_table(pack / f"{qrels}.parquet").to_pylist():
+            if row["cid"] in known:
+                gain = max(row["jn"], row.get("sj") or 0.0)
+                truth[row["query_id"]][known[row["cid"]]] = gain
+        for query_row in pq.read_table(pack / f"queries{suffix}.parquet").to_pylist():
+            place = known.get(query_row["cid"])
+            if place is None:
+                continue
+            query = query_of_place(view, place)
+            request = Request(k=10)
+            places, cosine = propose(query, request, allowed_columns(query, request), 200)
+            counted = count(query, places)
+            features.append(signs(query, counted, cosine))
+            labels.append([truth[query_row["query_id"]].get(p, 0.0) >= WANTED for p in places.tolist()])
+            groups.append(np.full(len(places), len(groups)))
+    return np.vstack(features), np.concatenate(labels).astype(float), np.concatenate(groups)
+
+
+def fit(x: np.ndarray, y: np.ndarray, weight: np.ndarray, steps: int = 4000) -> tuple[float, np.ndarray]:
+    """Bias and non-negative weights of a logistic model by accelerated projected gradient, ridge 1e-3."""
+    scale = np.maximum(x.std(axis=0), 1e-9)
+    z = x / scale
+    w, b = np.zeros(x.shape[1]), 0.0
+    momentum_w, momentum_b = w.copy(), b
+    total = weight.sum()
+    for step in range(steps):
+        p = 1 / (1 + np.exp(-(z @ momentum_w + momentum_b)))
+        error = weight * (p - y) / total
+        new_w = np.maximum(momentum_w - 1.0 * (z.T @ error + 1e-3 * momentum_w), 0)
+        new_b = momentum_b - 1.0 * error.sum()
+        pace = step / (step + 3)
+        momentum_w, momentum_b = new_w + pace * (new_w - w), new_b + pace * (new_b - b)
+        w, b = new_w, new_b
+    return b, w / scale
+
+
+def expected_calibration_error(p: np.ndarray, y: np.ndarray, weight: np.ndarray, bins: int = 10) -> float:
+    """Mean gap between predicted and observed share over equal-width bins, weighted."""
+    places = np.minimum((p * bins).astype(int), bins - 1)
+    gaps = 0.0
+    for i in range(bins):
+        inside = places == i
+        if inside.any():
+            gaps += weight[inside].sum() * abs(np.average(p[inside] - y[inside], weights=weight[inside]))
+    return gaps / weight.sum()
+
+
+def main() -> None:
+    """Fit, cross-validate, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("home", type=Path)
+    parser.add_argument("map", type=Path)
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    lake = Lake.open(args.home)
+    x, y, group = collect(args.pack, lake, json.loads(args.map.read_text()))
+    sizes = np.bincount(group)
+    weight = 1 / sizes[group]  # every query counts the same
+    folds = group % 5
+    predicted = np.zeros(len(y))
+    for fold in range(5):
+        b, w = fit(x[folds != fold], y[folds != fold], weight[folds != fold])
+        inside = folds == fold
+        predicted[inside] = 1 / (1 + np.exp(-(x[inside] @ w + b)))
+    b, w = fit(x, y, weight)
+    error = expected_calibration_error(predicted, y, weight)
+    name = str(lake.view.generation.encoder["name"])
+    weights = {"bias": round(b, 4), **{sign: round(float(v), 4) for sign, v in zip(SIGNS, w, strict=True)}}
+    print(f"{len(sizes)} queries, {len(y):,} candidates, {y.mean():.1%} wanted")
+    print(f"expected calibration error, 5 folds by query: {error:.4f}")
+    for low in np.arange(0, 1, 0.1):
+        inside = (predicted >= low) & (predicted < low + 0.1 + 1e-9 * (low > 0.85))
+        if inside.any():
+            observed = np.average(y[inside], weights=weight[inside])
+            print(f"  predicted {low:.1f}-{low + 0.1:.1f}: observed {observed:.3f}  ({inside.sum():,})")
+    print(json.dumps(weights))
+    if args.out:
+        known = json.loads(args.out.read_text()) if args.out.exists() else {}
+        args.out.write_text(json.dumps({**known, name: weights}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

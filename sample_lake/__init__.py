@@ -1,0 +1,1 @@
+"""Sixty small real tables that join: data of the package (imported as ``tablelens.sample_lake``)."""
