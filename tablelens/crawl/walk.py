@@ -28,7 +28,8 @@ def walk(root: Path, ignored: Ignored | None = None) -> Iterator[FoundFile]:
 
     Folders are read one at a time and in sorted order. Hidden entries (so ``.tablelens`` too), files with other
     endings and paths that match a line of ``.tablelensignore`` are passed over silently. ``ignored(path, reason)``
-    hears of what was left out for a reason that a person may want to know: symlink, special (FIFO, socket, device), permission, name-not-utf8, vanished, unreadable.
+    hears of what was left out for a reason that a person may want to know: symlink, special (FIFO, socket, device),
+    permission, name-not-utf8, vanished, unreadable.
 
     Raises:
         NotFound: ``root`` does not exist.
