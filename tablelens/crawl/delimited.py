@@ -178,13 +178,11 @@ def _quotes_close(text: _Text, rows: int) -> bool:
 
 
 def _rows(text: _Text, strict: bool = False) -> Iterator[Row]:
-    csv.field_size_limit(text.settings.max_cell_mb << 20)
     lines = io.TextIOWrapper(io.BytesIO(text.body), encoding="utf-8", newline="")
     return text.dialect.rows(lines, strict)
 
 
 def _rows_by_line(text: _Text) -> Iterator[Row]:
-    csv.field_size_limit(text.settings.max_cell_mb << 20)
     for line in io.TextIOWrapper(io.BytesIO(text.body), encoding="utf-8", newline=""):
         yield from text.dialect.rows(iter([line]))
 
@@ -195,8 +193,7 @@ def _by_python(text: _Text) -> pa.Table:
         rows = _rows(text) if _is_whole(text) else _rows_by_line(text)
         return pa.Table.from_batches(_until(_batches(rows, text), text), _schema(text))
     except csv.Error as error:
-        reason = "too-large" if "limit" in str(error) else "dialect"
-        raise UnreadableFile(f"cannot split into cells: {error}", reason=reason) from error
+        raise UnreadableFile(f"cannot split into cells: {error}", reason="dialect") from error
 
 
 def _is_whole(text: _Text) -> bool:
@@ -206,7 +203,7 @@ def _is_whole(text: _Text) -> bool:
             pass
         return True
     except csv.Error as error:
-        if "limit" not in str(error) and "end of data" not in str(error):
+        if "end of data" not in str(error):
             text.warnings.append("quotes: some stand within cells")
             whole = sum(len(row) == text.width for row in _even_rows(_rows(text)))
             lines = sum(len(row) == text.width for row in _even_rows(_rows_by_line(text)))

@@ -38,6 +38,8 @@ class Dialect:
 
     def rows(self, lines: Iterator[str], strict: bool = False) -> Iterator[Row]:
         """Split lines (with their ends) into rows of cells."""
+        # The module's limit of 128 kB would refuse what is read elsewhere; cells are measured after reading.
+        csv.field_size_limit(2**31 - 1)
         return csv.reader(
             lines,
             delimiter=self.delimiter,
@@ -188,7 +190,7 @@ def _layout(dialect: Dialect, lines: list[str], whole: bool) -> Layout:
             if not whole and len(found) > 1:
                 found.pop()
     except csv.Error:
-        pass  # a cell beyond csv's limit; reading meets it again and says so
+        pass  # reading meets it again, and says so
     skip = _preamble([row for _, _, row in found])
     rows = tuple(row for _, _, row in found[skip:])
     at, second = found[skip][:2] if rows else (0, 0)

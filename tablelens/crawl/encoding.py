@@ -64,7 +64,8 @@ def _decoded(data: bytes, name: str) -> tuple[bytes, tuple[str, ...]]:
                 raise UnreadableFile(f"not valid {name}: {error.reason}", reason="encoding") from error
             text, label = data.decode("cp1252", "tablelens-cp1252"), "windows-1252"
     # Lone surrogates can stand in UTF-16 data, and in no UTF-8.
-    return text.encode("utf-8", "replace"), (f"encoding: {label}",)
+    guessed = "" if name.startswith("utf") else ", guessed"
+    return text.encode("utf-8", "replace"), (f"encoding: {label}{guessed}",)
 
 
 def _wide(prefix: bytes) -> str:
@@ -90,8 +91,13 @@ def _guess(prefix: bytes, data: bytes) -> str:
     from charset_normalizer import from_bytes  # some 20 ms to import, and few files need it
 
     cut = prefix.rfind(b"\n") + 1
-    best = from_bytes(prefix[:cut] or prefix, cp_isolation=_PLAUSIBLE).best()
-    return best.encoding if best is not None else "cp1252"
+    matches = from_bytes(prefix[:cut] or prefix, cp_isolation=_PLAUSIBLE)
+    best = matches.best()
+    if best is None:
+        return "cp1252"
+    # Short texts often fit both halves of Europe; the western one writes most of the files.
+    known = {name for match in matches for name in match.could_be_from_charset} | {m.encoding for m in matches}
+    return "cp1252" if best.encoding == "cp1250" and "cp1252" in known else best.encoding
 
 
 def _as_cp1252(error: UnicodeError) -> tuple[str, int]:

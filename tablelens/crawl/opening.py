@@ -32,13 +32,14 @@ def opened(file: FoundFile) -> Iterator[BinaryIO]:
         UnreadableFile: vanished, permission, symlink, special, changed.
     """
     try:
-        handle = open(os.open(file.absolute, _FLAGS), "rb", buffering=0)  # noqa: SIM115 - closed by the next block
+        descriptor = os.open(file.absolute, _FLAGS)
     except (OSError, ValueError) as error:
         reason = _REASONS.get(getattr(error, "errno", 0) or 0, "unreadable")
         raise UnreadableFile(f"cannot open {file.path!r}: {error}", reason=reason) from error
-    with handle:
-        if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
-            raise UnreadableFile(f"{file.path!r} is not a regular file", reason="special")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnreadableFile(f"{file.path!r} is not a regular file", reason="special")
+    with open(descriptor, "rb", buffering=0) as handle:
         try:
             yield handle
         finally:
