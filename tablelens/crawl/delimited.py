@@ -11,7 +11,7 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import pyarrow as pa
@@ -29,6 +29,7 @@ from tablelens.types import RawTable
 BLOCK = 64 << 20
 BATCH = 20_000
 SAMPLED_LINES = 20
+_MARKUP = ("<!doctype", "<html", "<?xml")
 
 
 @dataclass(slots=True)
@@ -51,10 +52,12 @@ def read_delimited(content: Content, name: str, settings: Settings) -> RawTable:
     """Read a CSV, TSV or alike; ``name`` lends its suffix to the choice of the delimiter.
 
     Raises:
-        UnreadableFile: empty, binary, encoding, too-large.
+        UnreadableFile: empty, binary, encoding, dialect, no-table, too-large.
     """
     data, warnings = to_utf8(_full_lines(content))
     prefix, whole = _prefix(data, settings)
+    if prefix[:200].lstrip().lower().startswith(_MARKUP):
+        raise UnreadableFile("the content is markup, such as the page of a failed download", reason="no-table")
     layout = find_layout(prefix, name, whole)
     if not layout.rows:
         raise UnreadableFile("the file holds no cell", reason="empty")
@@ -183,8 +186,14 @@ def _rows(text: _Text, strict: bool = False) -> Iterator[Row]:
 
 
 def _rows_by_line(text: _Text) -> Iterator[Row]:
+    """Each line as a row; quotes are taken literally in those where they make no sense."""
+    plain = replace(text.dialect, quote="")
     for line in io.TextIOWrapper(io.BytesIO(text.body), encoding="utf-8", newline=""):
-        yield from text.dialect.rows(iter([line]))
+        bare = [line.rstrip("\r\n")]
+        try:
+            yield from list(text.dialect.rows(iter(bare), strict=True))
+        except csv.Error:
+            yield from plain.rows(iter(bare))
 
 
 def _by_python(text: _Text) -> pa.Table:
@@ -205,16 +214,16 @@ def _is_whole(text: _Text) -> bool:
     except csv.Error as error:
         if "end of data" not in str(error):
             text.warnings.append("quotes: some stand within cells")
-            whole = sum(len(row) == text.width for row in _even_rows(_rows(text)))
-            lines = sum(len(row) == text.width for row in _even_rows(_rows_by_line(text)))
-            if whole > lines:
-                return True
+            whole, lines = (_fit(rows, text.width) for rows in (_rows(text), _rows_by_line(text)))
+            return whole > lines
     text.warnings.append("quotes: one is never closed, each line was read as a row")
     return False
 
 
-def _even_rows(rows: Iterator[Row]) -> Iterator[Row]:
-    return islice(rows, 1_000_000)
+def _fit(rows: Iterator[Row], width: int) -> tuple[float, int]:
+    """(share, number) of the first rows that have this width."""
+    widths = Counter(len(row) for row in islice(rows, 100_000))
+    return widths[width] / max(widths.total(), 1), widths[width]
 
 
 def _schema(text: _Text) -> pa.Schema:

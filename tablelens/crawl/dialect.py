@@ -65,7 +65,7 @@ class Layout:
     skipped: int = 0
     """Lines before the table."""
     even: bool = True
-    """Every sampled row has the first one's width."""
+    """Every sampled row has the first one's width, and its quotes stand around cells."""
 
 
 def find_layout(prefix: str, name: str = "", whole: bool = True) -> Layout:
@@ -175,7 +175,23 @@ def _quoting(prefix: str, lines: int) -> tuple[str, str, bool]:
 
 def _layout(dialect: Dialect, lines: list[str], whole: bool) -> Layout:
     """Split the first lines, and pass over what stands before the table."""
-    reader = dialect.rows(iter(lines))
+    proper = True
+    found = _sampled(dialect, lines, whole, strict=True)
+    if found is None:
+        proper, found = False, _sampled(dialect, lines, whole, strict=False) or []
+    skip = _preamble([row for _, _, row in found])
+    rows = tuple(row for _, _, row in found[skip:])
+    at, second = found[skip][:2] if rows else (0, 0)
+    even = proper and len({len(row) for row in rows}) <= 1
+    start, end = sum(map(len, lines[:at])), sum(map(len, lines[:second]))
+    return Layout(dialect, rows, start, end, at if skip else 0, even)
+
+
+def _sampled(
+    dialect: Dialect, lines: list[str], whole: bool, strict: bool
+) -> list[tuple[int, int, tuple[str, ...]]] | None:
+    """(lines before, lines up to its end, cells) of each row; none where quotes are not as ``strict`` wants them."""
+    reader = dialect.rows(iter(lines), strict)
     found: list[tuple[int, int, tuple[str, ...]]] = []
     before = 0
     try:
@@ -185,18 +201,11 @@ def _layout(dialect: Dialect, lines: list[str], whole: bool) -> Layout:
                 found.append((before, after, tuple(row)))
             before = after
             if len(found) == SAMPLE_ROWS:
-                break
-        else:
-            if not whole and len(found) > 1:
-                found.pop()
-    except csv.Error:
-        pass  # reading meets it again, and says so
-    skip = _preamble([row for _, _, row in found])
-    rows = tuple(row for _, _, row in found[skip:])
-    at, second = found[skip][:2] if rows else (0, 0)
-    even = len({len(row) for row in rows}) <= 1
-    start, end = sum(map(len, lines[:at])), sum(map(len, lines[:second]))
-    return Layout(dialect, rows, start, end, at if skip else 0, even)
+                return found
+    except csv.Error as error:
+        # Where the text goes on, the quote that is open at the sample's end may close after it.
+        return found if not whole and "end of data" in str(error) else None
+    return found if whole or len(found) < 2 else found[:-1]
 
 
 def _preamble(rows: list[tuple[str, ...]]) -> int:

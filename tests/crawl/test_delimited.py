@@ -138,6 +138,25 @@ def test_quotes_within_cells(read, cells):
     assert cells(read("x.csv", 'a,b\n5" pipe,2\n6" pipe,3\n')) == [['5" pipe', "2"], ['6" pipe', "3"]]
 
 
+@pytest.mark.parametrize("deep", [0, 9000])
+def test_quotes_around_a_part_of_a_cell_stay(read, cells, deep):
+    table = read("x.tsv", 'a\tb\n"big" dog\t1\nsay "hi"\t2\n' + "x\ty\n" * deep + '"open\t3\n')
+    assert [row[0] for row in cells(table)] == ['"big" dog', 'say "hi"', *["x"] * deep, '"open']
+    assert warned(table, "quotes: ")
+
+
+def test_line_breaks_survive_beside_loose_quotes(read, cells):
+    rows = ['"one\ntwo",1,x'] * 5 + ['"big" dog,2,y']
+    table = read("x.csv", "a,b,c\n" + "\n".join(rows))
+    assert cells(table)[0] == ["one\ntwo", "1", "x"]
+    assert (table.data.num_rows, warned(table, "quotes: ")) == (6, True)
+
+
+@pytest.mark.parametrize("start", ["<!DOCTYPE html>", "<html>", '\n<?xml version="1.0"?>'])
+def test_pages_of_failed_downloads_are_no_tables(refusal, start):
+    assert refusal("x.csv", start + "\n<p>Not found, sorry</p>") == "no-table"
+
+
 @pytest.mark.parametrize(
     ("content", "rows"),
     [
