@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tablelens.errors import NotFound
+from tablelens.errors import NotFound, UsageError
 from tablelens.types import FoundFile
 
 PACKED = (".gz", ".zst", ".bz2")
@@ -33,6 +33,7 @@ def walk(root: Path, ignored: Ignored | None = None) -> Iterator[FoundFile]:
 
     Raises:
         NotFound: ``root`` does not exist.
+        UsageError: the path of ``root`` is not UTF-8.
     """
     tell = ignored or _nobody
     top = os.path.realpath(root)
@@ -40,6 +41,8 @@ def walk(root: Path, ignored: Ignored | None = None) -> Iterator[FoundFile]:
         info = os.stat(top)
     except (OSError, ValueError) as error:
         raise NotFound(f"no such lake: {str(root)!r}", "give an existing folder, or one file") from error
+    if _why_not(top, info) == "name-not-utf8":
+        raise UsageError(f"the path of the lake is not UTF-8: {printable(top)}", "rename the folder")
     if stat.S_ISDIR(info.st_mode):
         patterns = _ignore_patterns(top)
         yield from (file for file in _below(top, tell) if not any(fnmatchcase(file.path, p) for p in patterns))
@@ -73,7 +76,7 @@ def printable(path: str) -> str:
 
 def _below(top: str, tell: Ignored) -> Iterator[FoundFile]:
     # A stack of iterators instead of recursion: folders can be nested deeper than Python's stack.
-    open_folders = [iter(_entries(top, "", tell))]
+    open_folders = [_entries(top, "", tell)]
     while open_folders:
         entry = next(open_folders[-1], None)
         if entry is None:
@@ -81,20 +84,22 @@ def _below(top: str, tell: Ignored) -> Iterator[FoundFile]:
             continue
         path, found, info = entry
         if stat.S_ISDIR(info.st_mode):
-            open_folders.append(iter(_entries(found, path + "/", tell)))
+            open_folders.append(_entries(found, path + "/", tell))
         elif is_table(path):
             yield FoundFile(path, found, info.st_size, info.st_mtime_ns)
 
 
-def _entries(folder: str, prefix: str, tell: Ignored) -> list[tuple[str, str, os.stat_result]]:
-    """(relative path, absolute path, stat) of a folder's files and folders, sorted; the rest is told."""
+def _entries(folder: str, prefix: str, tell: Ignored) -> Iterator[tuple[str, str, os.stat_result]]:
+    """(relative path, absolute path, stat) of a folder's files and folders, sorted; the rest is told.
+
+    Only the names are held: a folder may have a million of them.
+    """
     try:
         with os.scandir(folder) as found:
             names = sorted(entry.name for entry in found if not entry.name.startswith("."))
     except OSError as error:
         tell(prefix.rstrip("/") or ".", _reason(error))
-        return []
-    entries = []
+        return
     for name in names:
         absolute = os.path.join(folder, name)
         try:
@@ -106,8 +111,7 @@ def _entries(folder: str, prefix: str, tell: Ignored) -> list[tuple[str, str, os
         if reason:
             tell(printable(prefix + name), reason)
         else:
-            entries.append((prefix + name, absolute, info))
-    return entries
+            yield prefix + name, absolute, info
 
 
 def _why_not(name: str, info: os.stat_result) -> str:

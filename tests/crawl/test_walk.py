@@ -4,7 +4,7 @@ import socket
 import pytest
 
 from tablelens.crawl.walk import is_table, walk
-from tablelens.errors import NotFound
+from tablelens.errors import NotFound, UsageError
 
 
 def paths(root, ignored=None):
@@ -172,3 +172,10 @@ def test_the_walk_is_lazy(tmp_path):
     make(tmp_path, *(f"{i:03}/x.csv" for i in range(50)))
     first = next(walk(tmp_path))
     assert first.path == "000/x.csv"
+
+
+def test_a_root_whose_path_is_not_utf8(tmp_path):
+    root = os.fsdecode(os.fsencode(tmp_path) + b"/lake\xff")
+    os.mkdir(root)
+    with pytest.raises(UsageError, match="rename"):
+        paths(root)
