@@ -59,22 +59,20 @@ def collect(pack: Path, lake: Lake, paths: dict[str, str]) -> tuple[np.ndarray, 
     return np.vstack(features), np.concatenate(labels).astype(float), np.concatenate(groups)
 
 
-def fit(x: np.ndarray, y: np.ndarray, weight: np.ndarray, steps: int = 4000) -> tuple[float, np.ndarray]:
+def fit(x: np.ndarray, y: np.ndarray, weight: np.ndarray, steps: int = 1500) -> tuple[float, np.ndarray]:
     """Bias and non-negative weights of a logistic model by accelerated projected gradient, ridge 1e-3."""
-    scale = np.maximum(x.std(axis=0), 1e-9)
-    z = x / scale
-    w, b = np.zeros(x.shape[1]), 0.0
-    momentum_w, momentum_b = w.copy(), b
-    total = weight.sum()
+    middle, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
+    z = np.column_stack([np.ones(len(x)), (x - middle) / scale])
+    share = weight / weight.sum()
+    pace = 1 / (np.linalg.eigvalsh(z.T @ (z * share[:, None])).max() / 4 + 1e-3)
+    floor = np.array([-np.inf] + [0.0] * x.shape[1])
+    w = ahead = np.zeros(z.shape[1])
     for step in range(steps):
-        p = 1 / (1 + np.exp(-(z @ momentum_w + momentum_b)))
-        error = weight * (p - y) / total
-        new_w = np.maximum(momentum_w - 1.0 * (z.T @ error + 1e-3 * momentum_w), 0)
-        new_b = momentum_b - 1.0 * error.sum()
-        pace = step / (step + 3)
-        momentum_w, momentum_b = new_w + pace * (new_w - w), new_b + pace * (new_b - b)
-        w, b = new_w, new_b
-    return b, w / scale
+        error = share * (1 / (1 + np.exp(-z @ ahead)) - y)
+        new = np.maximum(ahead - pace * (z.T @ error + 1e-3 * ahead), floor)
+        ahead = new + step / (step + 3) * (new - w)
+        w = new
+    return float(w[0] - (w[1:] * middle / scale).sum()), w[1:] / scale
 
 
 def expected_calibration_error(p: np.ndarray, y: np.ndarray, weight: np.ndarray, bins: int = 10) -> float:

@@ -7,14 +7,16 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from tablelens.types import Answer, Evidence, Hit
 
-BAR = 10
+BAR = 5
+WHOLE = 38
+"""Characters of a cell that are never folded for the sake of the columns that give way."""
 
 
 def plain(text: object, width: int = 60) -> Text:
@@ -27,14 +29,22 @@ def plain(text: object, width: int = 60) -> Text:
     return Text(shown if len(shown) <= width else shown[: width - 1] + "…")
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[int] = ()) -> None:
-    """Print a table; ``numbers`` are the columns that are set to the right."""
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[int] = (), cut: Iterable[int] = ()
+) -> None:
+    """Print a table; ``numbers`` are the columns that are set to the right, ``cut`` those that give way."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    right = set(numbers)
+    right, short = set(numbers), set(cut)
+    cells = [[cell if isinstance(cell, Text) else plain(cell) for cell in row] for row in rows]
     for i, heading in enumerate(headings):
-        grid.add_column(heading, justify="right" if i in right else "left", overflow="fold")
-    for row in rows:
-        grid.add_row(*(cell if isinstance(cell, Text) else plain(cell) for cell in row))
+        side: JustifyMethod = "right" if i in right else "left"
+        if i in short:
+            grid.add_column(heading, justify=side, overflow="ellipsis", no_wrap=True)
+        else:
+            widest = max([len(heading), *(row[i].cell_len for row in cells)])
+            grid.add_column(heading, justify=side, overflow="fold", min_width=min(widest, WHOLE))
+    for row in cells:
+        grid.add_row(*row)
     Console(highlight=False, soft_wrap=False).print(grid)
 
 
@@ -42,7 +52,7 @@ def bar(share: float) -> str:
     """A share as a bar of blocks.
 
     >>> bar(0.45)
-    '▰▰▰▰▱▱▱▱▱▱'
+    '▰▰▱▱▱'
     """
     full = int(share * BAR)
     return "▰" * full + "▱" * (BAR - full)
@@ -66,7 +76,7 @@ def answer(found: Answer) -> None:
         )
         for i, hit in enumerate(found.hits)
     ]  # fmt: skip
-    table(("", "joins with", "prob.", "containment", "reverse", "class", "for example"), rows, numbers=(0, 2, 4))
+    table(("", "joins with", "prob.", "containment", "reverse", "class", "for example"), rows, (0, 2, 4), (6,))
 
 
 def evidence(hit: Hit, left: str) -> None:

@@ -141,12 +141,26 @@ def _below(query: Query, place: int) -> tuple[float, float]:
     return mine, float(query.view.distinct[place] if theirs is None else np.searchsorted(theirs, limit, side="right"))
 
 
-def _examples(query: Query, place: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Cells of the query that the candidate holds, and that it does not."""
+def held_cells(query: Query, place: int) -> npt.NDArray[np.bool_]:
+    """Which of the query's kept cells the candidate holds, shape (len(query.cells),)."""
     own = query.view.generation.postings.values_of(place)
     if not len(own) or not query.cells:
-        return (), query.cells[:EXAMPLES]
+        return np.zeros(len(query.cells), bool)
     found = np.minimum(np.searchsorted(own, query.cell_places), len(own) - 1)
-    held = own[found] == query.cell_places
+    return np.asarray(own[found] == query.cell_places)
+
+
+def same_spelling(query: Query, place: int) -> bool:
+    """Whether the cells that both sides kept are written alike, so that plain equality joins them."""
+    written = set(query.view.value("cells", place))
+    folded = {cell.casefold().strip() for cell in written}
+    shared = [cell for cell, held in zip(query.cells, held_cells(query, place), strict=True) if held]
+    known = [cell in written for cell in shared if cell.casefold().strip() in folded]
+    return bool(known) and all(known)
+
+
+def _examples(query: Query, place: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Cells of the query that the candidate holds, and that it does not."""
+    held = held_cells(query, place)
     matched, unmatched = np.flatnonzero(held)[:EXAMPLES], np.flatnonzero(~held)[:EXAMPLES]
     return tuple(query.cells[i] for i in matched), tuple(query.cells[i] for i in unmatched)

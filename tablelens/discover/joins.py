@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tablelens.discover import sql
-from tablelens.discover.evidence import Counted, Query, count, evidence_of
+from tablelens.discover.evidence import Counted, Query, count, evidence_of, same_spelling
 from tablelens.discover.rank import Calibration, hubness
 from tablelens.discover.view import FAMILIES, LakeView, Mask
 from tablelens.errors import UsageError
@@ -19,6 +19,8 @@ from tablelens.types import Answer, Hit, Ids, Mode
 MODES: tuple[Mode, ...] = ("auto", "equi", "semantic", "deepjoin")
 HUB = 0.01
 """Share of the lake's columns above which a column's values are said to be everywhere."""
+HUB_COLUMNS = 100
+"""Columns that this must be at least: in a small lake a share says little."""
 Floats = npt.NDArray[np.float64]
 
 
@@ -199,10 +201,9 @@ def _hit(query: Query, ranked: Ranked, i: int) -> Hit:
     cosine = None if np.isnan(ranked.cosine[i]) else float(ranked.cosine[i])
     evidence = evidence_of(query, ranked.counted, i, cosine)
     ref = view.ref(place)
-    same = bool(evidence.matched) and set(evidence.matched) <= set(view.value("cells", place))
-    on = sql.condition(query.name, ref.column, query.family, same_spelling=same)
+    on = sql.condition(query.name, ref.column, query.family, same_spelling=same_spelling(query, place))
     notes = []
-    if ranked.hub > HUB:
+    if ranked.hub > HUB and ranked.hub * len(view) > HUB_COLUMNS:
         notes.append(f"common values: the typical one is in {ranked.hub:.1%} of all columns")
     if evidence.explosion > 10:
         notes.append(f"row explosion: {evidence.explosion:,.0f} rows for each row of the query")
