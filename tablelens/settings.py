@@ -16,6 +16,7 @@ from typing import Any
 from tablelens.errors import SettingError
 
 HOME_NAME = ".tablelens"
+CHOICES = {"header": ("first", "auto"), "stat_unit": ("characters", "words")}
 
 
 def knob(default: Any, help: str, minimum: float | None = None) -> Any:  # noqa: A002 - the field's own word
@@ -34,6 +35,7 @@ class Settings:
     workers: int = knob(0, "worker processes that read files; 0 takes one a core", 0)
     read_seconds: float = knob(120.0, "time limit for reading and profiling one file", 0.1)
     worker_memory_mb: int = knob(4096, "memory limit of one worker process", 256)
+    header: str = knob("first", "CSV: the first row is the header (first), or only where it looks like one (auto)")
     max_file_mb: int = knob(2048, "a larger text file is read up to here and marked as truncated", 1)
     max_unpacked_ratio: int = knob(
         200, "a compressed file that unpacks to more than this many times its size is refused", 2
@@ -143,6 +145,9 @@ def _checked(name: str, value: Any, source: str) -> Any:
         made = kind(value)
     except (TypeError, ValueError) as error:
         raise SettingError(f"setting {name!r} from {source} is {value!r}, not {kind.__name__}") from error
+    choices = CHOICES.get(name)
+    if choices and made not in choices:
+        raise SettingError(f"setting {name!r} from {source} is {made!r}", f"it may be {' or '.join(choices)}")
     minimum = known[name].metadata["minimum"]
     if minimum is not None and not made >= minimum:
         raise SettingError(f"setting {name!r} from {source} is {made!r}; the least it may be is {minimum}")

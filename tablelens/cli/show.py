@@ -45,7 +45,8 @@ def table(
             grid.add_column(heading, justify=side, overflow="fold", min_width=min(widest, WHOLE))
     for row in cells:
         grid.add_row(*row)
-    Console(highlight=False, soft_wrap=False).print(grid)
+    out = Console(highlight=False, soft_wrap=False)
+    out.print(grid, width=out.width if out.is_terminal else max(out.width, 110))
 
 
 def bar(share: float) -> str:

@@ -61,13 +61,16 @@ def read_delimited(content: Content, name: str, settings: Settings) -> RawTable:
     layout = find_layout(prefix, name, whole)
     if not layout.rows:
         raise UnreadableFile("the file holds no cell", reason="empty")
-    originals, start, width = _header(layout)
+    named = has_header(layout.rows)
+    originals, start, width = _header(layout, named or settings.header == "first")
     body = data[len(prefix[:start].encode()) :]
     text = _Text(body, layout.dialect, width, settings, list(warnings), content.cut)
     if layout.skipped:
         text.warnings.append(f"preamble: {layout.skipped} lines before the table were skipped")
+    if not named:
+        taken = "columns are numbered" if not originals else "it was taken for one (setting header)"
+        text.warnings.append(f"header: the first row looks like data; {taken}")
     if not originals:
-        text.warnings.append("header: none found, columns are numbered")
         originals = ("",) * width
     if content.cut:
         text.warnings.append(f"truncated: only the first {settings.max_file_mb} MB were read")
@@ -99,11 +102,11 @@ def _prefix(data: bytes, settings: Settings) -> tuple[str, bool]:
     return data[:end].decode(), end == len(data)
 
 
-def _header(layout: Layout) -> tuple[tuple[str, ...], int, int]:
+def _header(layout: Layout, named: bool) -> tuple[tuple[str, ...], int, int]:
     """(names as written or none, characters before the body, columns)."""
     first, body = layout.rows[0], layout.rows[1:]
     usual = Counter(map(len, body)).most_common(1)[0][0] if body else len(first)
-    if not has_header(layout.rows):
+    if not named:
         return (), layout.start, max(usual, len(first))
     if 1 < len(first) == usual - 1 and all(len(row) == usual for row in body) and any(row[-1] for row in body):
         return ("", *first), layout.second, usual  # R writes row names without a header of their own

@@ -11,7 +11,7 @@ _READERS = {
     "parquet": "read_parquet({path})",
     "json": "read_json_auto({path})",
     "excel": "read_xlsx({path}, all_varchar = true{sheet})",
-    "delimited": "read_csv({path}, all_varchar = true)",
+    "delimited": "read_csv({path}, header = true, all_varchar = true)",
 }
 _FORMATS = {
     ".parquet": "parquet", ".pq": "parquet", ".json": "json", ".ndjson": "json", ".jsonl": "json",

@@ -92,7 +92,7 @@ def crawl(
 
 def profile_config(settings: Settings) -> str:
     """A short hash of all settings that change a profile; files read under another one are read again."""
-    names = ("max_file_mb", "max_unpacked_ratio", "max_columns", "max_rows", "max_cell_mb")
+    names = ("header", "max_file_mb", "max_unpacked_ratio", "max_columns", "max_rows", "max_cell_mb")
     values = [getattr(settings, name) for name in (*names, "exact_values", "sketch_values", "cells")]
     return xxhash.xxh3_64_hexdigest(repr((PROFILE_VERSION, values)).encode())
 

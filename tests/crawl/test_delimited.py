@@ -175,13 +175,24 @@ def test_first_row_is_a_header(read, content, rows):
     assert not warned(table, "header")
 
 
-@pytest.mark.parametrize("content", ["1,2.5,x\n2,3.5,y\n7,1.5,z\n", "2020-01-02,5,a\n2020-01-01,7,b\n2020-02-02,9,c\n"])
-def test_first_row_is_data(read, content):
+DATA_ABOVE_DATA = ["1,2.5,x\n2,3.5,y\n7,1.5,z\n", "2020-01-02,5,a\n2020-01-01,7,b\n2020-02-02,9,c\n"]
+
+
+@pytest.mark.parametrize("content", DATA_ABOVE_DATA)
+def test_first_row_of_data_is_taken_for_a_header_aloud(read, content):
     table = read("x.csv", content)
+    assert table.data.num_rows == 2
+    assert list(table.names) == content.split("\n")[0].split(",")
+    assert warned(table, "header: the first row looks like data")
+
+
+@pytest.mark.parametrize("content", DATA_ABOVE_DATA)
+def test_first_row_is_data_where_headers_are_told(read, content):
+    table = read("x.csv", content, header="auto")
     assert table.data.num_rows == 3
     assert table.names == ("", "", "")
     assert table.data.column_names == ["column_1", "column_2", "column_3"]
-    assert warned(table, "header: none found")
+    assert warned(table, "columns are numbered")
 
 
 def test_header_of_nothing_below():
