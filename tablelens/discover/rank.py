@@ -15,7 +15,6 @@ A logistic model over a few signs, each of which may only push one way. The weig
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
@@ -24,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tablelens.discover.evidence import Counted, Query
+from tablelens.index.words import parts_of
 
 Floats = npt.NDArray[np.float64]
 SIGNS = ("containment", "reverse", "cosine", "name", "key", "rare", "text")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +93,4 @@ def name_similarity(left: str, right: str) -> float:
 @lru_cache(maxsize=100_000)
 def words(name: str) -> frozenset[str]:
     """The words of a name in camelCase, snake_case or plain text, case folded."""
-    return frozenset(word.casefold() for word in _WORD.findall(name))
+    return frozenset(parts_of(name))

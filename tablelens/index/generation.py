@@ -108,6 +108,7 @@ def save(
     }
     manifest = {"format": FORMAT, "number": number, "columns": columns.num_rows, "encoder": encoder, "roots": roots}
     manifest |= {"vectors": about, "files": files}
+    manifest["blake3"] = _seal(manifest)
     _write(partial / "manifest.json", json.dumps(manifest, indent=1))
     partial.replace(final)
     return final
@@ -157,7 +158,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             raise DamagedIndex(
                 f"the index {folder} has format {manifest['format']}, known is {FORMAT}", "upgrade tablelens"
             )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if manifest.pop("blake3", None) not in (None, _seal(manifest)):
+            raise ValueError("its own checksum differs")
+        if missing := {"files", "vectors", "encoder", "roots"} - manifest.keys():
+            raise ValueError(f"without {', '.join(sorted(missing))}")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise DamagedIndex(f"the index {folder} has no readable manifest: {error}", REBUILD) from error
     return manifest
 
@@ -185,6 +190,11 @@ def sweep(home: Path, keep: set[int]) -> None:
 
 
 REBUILD = "run `tablelens crawl` again: the index is rebuilt from the catalogue, no file is read anew"
+
+
+def _seal(manifest: dict[str, Any]) -> str:
+    """The checksum of a manifest without itself."""
+    return blake3(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _check(path: Path, said: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ def read_records(path: Path, dimension: int) -> Records:
     if len(head) < _HEADER.size:
         raise DamagedIndex(f"the graph file {path} is cut short")
     _, capacity, elements, record, label_at, vector_at, *_ = _HEADER.unpack(head)
-    fits = vector_at + 4 * dimension <= label_at and label_at + 8 <= record and elements <= capacity
+    fits = vector_at + 4 * dimension == label_at and label_at + 8 <= record and elements <= capacity
     if not fits or path.stat().st_size < _HEADER.size + elements * record:
         raise DamagedIndex(f"the graph file {path} does not hold {dimension}-dimensional vectors as its header says")
     if not elements:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -17,8 +18,31 @@ from tablelens.types import Ids
 FOLDER = "words"
 VALUES = 40
 """Cells of a column that count towards its table's words."""
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W_A-Za-z]+")
+_PART = re.compile(r"A+(?!a)|A?a+|0+")
+_ASCII_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _COMMON = frozenset("a an and are as at be by for from in is it of on or that the this to was with".split())  # noqa: SIM905
+
+
+def parts_of(text: str) -> list[str]:
+    """The words and numbers of a name in camelCase, snake_case or plain text, case folded.
+
+    >>> parts_of("customerId_2"), parts_of("Zürich ÉTAT")
+    (['customer', 'id', '2'], ['zürich', 'état'])
+    """
+    if text.isascii():
+        return [part.lower() for part in _ASCII_PART.findall(text)]
+    text = unicodedata.normalize("NFC", text)
+    shape = "".join(map(_letter, text))
+    return [text[found.start() : found.end()].casefold() for found in _PART.finditer(shape)]
+
+
+def _letter(character: str) -> str:
+    """A capital letter as A, another letter or a mark on one as a, a digit as 0."""
+    if character.isupper():
+        return "A"
+    if character.isalpha() or unicodedata.category(character)[0] == "M":
+        return "a"
+    return "0" if character.isnumeric() else " "
 
 
 def words_of(text: str) -> list[str]:
@@ -27,8 +51,7 @@ def words_of(text: str) -> list[str]:
     >>> words_of("IATA airportCodes, 2nd edition")
     ['iata', 'airport', 'code', '2', 'nd', 'edition']
     """
-    found = (word.casefold() for word in _WORD.findall(text))
-    return [_stem(word) for word in found if word not in _COMMON]
+    return [_stem(word) for word in parts_of(text) if word not in _COMMON]
 
 
 def _stem(word: str) -> str:

@@ -187,7 +187,10 @@ def _histogram(scale: npt.NDArray[np.float64], counts: Counts) -> tuple[tuple[fl
     usable = np.isfinite(scale)
     if not usable.any() or not np.isfinite(np.ptp(scale[usable])):
         return None
-    heights, edges = np.histogram(scale[usable], bins=BINS, weights=counts[usable])
+    try:
+        heights, edges = np.histogram(scale[usable], bins=BINS, weights=counts[usable])
+    except ValueError:  # long ids so near to each other that no float lies between two edges
+        return None
     return tuple(edges.tolist()), tuple(int(height) for height in heights)
 
 

@@ -1,0 +1,119 @@
+"""Fixtures of all tests: an encoder without weights, a tiny lake whose joins are known, a home."""
+
+import sys
+
+import pytest
+
+import tablelens.lake
+import tablelens.pipeline.crawl
+from tablelens.engines.base import InlineEngine
+from tablelens.lake import Lake
+from tablelens.testing import HashEncoder, make_lake
+
+COUNTRIES = [
+    *("Austria", "Belgium", "Chile", "Denmark", "Estonia", "France", "Germany", "Hungary", "Italy", "Japan"),
+    *("Kenya", "Latvia", "Mexico", "Norway", "Oman", "Peru", "Qatar", "Romania", "Spain", "Togo"),
+]
+CODES = [
+    "AT",
+    "BE",
+    "CL",
+    "DK",
+    "EE",
+    "FR",
+    "DE",
+    "HU",
+    "IT",
+    "JP",
+    "KE",
+    "LV",
+    "MX",
+    "NO",
+    "OM",
+    "PE",
+    "QA",
+    "RO",
+    "ES",
+    "TG",
+]
+CAPITALS = [
+    *("Vienna", "Brussels", "Santiago", "Copenhagen", "Tallinn", "Paris", "Berlin", "Budapest", "Rome", "Tokyo"),
+    *("Nairobi", "Riga", "Mexico City", "Oslo", "Muscat", "Lima", "Doha", "Bucharest", "Madrid", "Lomé"),
+]
+CUSTOMERS = [f"C{i:03}" for i in range(60)]
+TINY_LAKE = {
+    "shop/orders.csv": {  # 1.5 orders a customer, of 40 of the 60 customers
+        "order_id": [f"O-{i:04}" for i in range(60)],
+        "customer_id": [CUSTOMERS[i % 40] for i in range(60)],
+        "amount": [round(3.7 * i + 0.25, 2) for i in range(60)],
+        "paid": [i % 2 == 0 for i in range(60)],
+    },
+    "shop/customers.csv": {
+        "customer_id": CUSTOMERS,
+        "name": [f"Customer number {i}" for i in range(60)],
+        "country": [CODES[i % 15] for i in range(60)],
+    },
+    "world/countries.csv": {"iso2": CODES, "country": COUNTRIES},
+    "world/capitals.csv": {"capital": CAPITALS, "country": [name.upper() for name in COUNTRIES]},
+    "world/climate.csv": {
+        "city": [*CAPITALS[:12], *(f"Town {i}" for i in range(8))],
+        "rain_mm": [(137 * i) % 911 for i in range(20)],
+        "source": ["survey"] * 20,
+        "remark": [None] * 20,
+        "coastal": ["yes", "no"] * 10,
+    },
+}
+"""orders → customers → countries → capitals → climate, each pair by one column."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hash_encoder():
+    """Make "hash" the name of an encoder that needs no weights, beside those that there are."""
+    real = tablelens.lake.load_encoder
+
+    def load_encoder(name):
+        return HashEncoder() if name == "hash" else real(name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tablelens.pipeline.crawl, "load_encoder", load_encoder)
+        patch.setattr(tablelens.lake, "load_encoder", load_encoder)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_name_a_module():
+    """Nobody imported ``api`` or ``probes`` by their folder's name: that makes a second copy of each module."""
+    yield
+    twice = {name for name in sys.modules if name.partition(".")[0] in ("api", "probes")}
+    assert not twice, f"imported under a second name: {sorted(twice)}"
+
+
+@pytest.fixture(scope="session")
+def tiny_lake(tmp_path_factory):
+    """The folder of a lake with five tables; read only."""
+    return make_lake(tmp_path_factory.mktemp("lakes") / "tiny", TINY_LAKE)
+
+
+@pytest.fixture(scope="session")
+def crawled(tiny_lake, tmp_path_factory):
+    """The tiny lake, crawled; read only."""
+    lake = Lake.open(tmp_path_factory.mktemp("homes") / "home", encoder="hash")
+    lake.crawl(tiny_lake, engine=InlineEngine())
+    return lake
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home that does not exist yet."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def crawl(home):
+    """Crawl a folder into a home of the test's own, in this process; gives (lake, report)."""
+
+    def crawl_folder(folder, name=None, refresh="changed", **settings):
+        lake = Lake.open(home, **({"encoder": "hash"} | settings))
+        return lake, lake.crawl(folder, name, refresh=refresh, engine=InlineEngine())
+
+    return crawl_folder
