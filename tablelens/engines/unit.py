@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from blake3 import blake3
 
+from tablelens.crawl.opening import opened
 from tablelens.crawl.readers import read_file
 from tablelens.errors import UnreadableFile
 from tablelens.profile.columns import profile_table
@@ -22,7 +23,7 @@ def profile_file(file: FoundFile, settings: Settings) -> FileOutcome:
     start = time.perf_counter()
     outcome = FileOutcome(file)
     try:
-        digest = digest_of(file.absolute)
+        digest = digest_of(file)
         tables = tuple(profile_table(file.path, table, settings) for table in read_file(file, settings))
         outcome = replace(outcome, digest=digest, tables=tables)
     except UnreadableFile as error:
@@ -34,6 +35,14 @@ def profile_file(file: FoundFile, settings: Settings) -> FileOutcome:
     return replace(outcome, seconds=time.perf_counter() - start)
 
 
-def digest_of(path: str) -> str:
-    """BLAKE3 of a file's bytes; an unchanged digest means that nothing has to be read again."""
-    return blake3().update_mmap(path).hexdigest()
+def digest_of(file: FoundFile) -> str:
+    """BLAKE3 of a file's bytes; an unchanged digest means that nothing has to be read again.
+
+    Raises:
+        UnreadableFile: it cannot be opened, or is not the file that the walk saw.
+    """
+    hasher = blake3()
+    with opened(file) as handle:
+        while part := handle.read(1 << 20):
+            hasher.update(part)
+    return hasher.hexdigest()

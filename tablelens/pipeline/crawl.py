@@ -18,6 +18,7 @@ from tablelens.crawl.walk import walk
 from tablelens.encoders import load_encoder
 from tablelens.engines.base import Engine, WorkFailure
 from tablelens.engines.unit import digest_of
+from tablelens.errors import UnreadableFile
 from tablelens.index import generation
 from tablelens.pipeline.build import answers, build_generation
 from tablelens.progress import Progress, Stopwatch
@@ -132,8 +133,8 @@ def _differs(file: FoundFile, before: KnownFile, plan: Plan) -> bool:
     if file.mtime_ns == before.mtime_ns:
         return False
     try:
-        same = bool(before.digest) and digest_of(file.absolute) == before.digest
-    except OSError:
+        same = bool(before.digest) and digest_of(file) == before.digest
+    except UnreadableFile:
         return True  # the reader will say why
     if same:
         plan.touched.append((before.id, file.mtime_ns))
