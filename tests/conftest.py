@@ -15,26 +15,8 @@ COUNTRIES = [
     *("Kenya", "Latvia", "Mexico", "Norway", "Oman", "Peru", "Qatar", "Romania", "Spain", "Togo"),
 ]
 CODES = [
-    "AT",
-    "BE",
-    "CL",
-    "DK",
-    "EE",
-    "FR",
-    "DE",
-    "HU",
-    "IT",
-    "JP",
-    "KE",
-    "LV",
-    "MX",
-    "NO",
-    "OM",
-    "PE",
-    "QA",
-    "RO",
-    "ES",
-    "TG",
+    *("AT", "BE", "CL", "DK", "EE", "FR", "DE", "HU", "IT", "JP"),
+    *("KE", "LV", "MX", "NO", "OM", "PE", "QA", "RO", "ES", "TG"),
 ]
 CAPITALS = [
     *("Vienna", "Brussels", "Santiago", "Copenhagen", "Tallinn", "Paris", "Berlin", "Budapest", "Rome", "Tokyo"),

@@ -31,6 +31,8 @@ from tablelens.catalog.models import CrawlRow, FileRow, GenerationRow, LakeRow
 from tablelens.errors import CatalogError, CatalogLocked, UnknownLake, UsageError
 from tablelens.types import FileOutcome, Hashes
 
+_HEADERS = 3 * 4096
+"""Bytes of the headers with which every DuckDB file begins."""
 _LOCK = re.compile(r"Conflicting lock is held in (.*?) \(PID (\d+)\)")
 
 
@@ -64,7 +66,7 @@ class Catalog:
         arguments = {"read_only": read_only, "config": {"python_enable_replacements": False}}
         self._engine = sa.create_engine(f"duckdb:///{path}", poolclass=NullPool, connect_args=arguments)
         try:
-            self._connection = self._engine.connect()
+            self._connection = self._connect(read_only)
             migrate(self._connection, read_only=read_only)
         except sa.exc.DBAPIError as error:
             self._engine.dispose()
@@ -73,6 +75,16 @@ class Catalog:
             self.close()
             raise
         self._next: dict[str, int] = {}
+
+    def _connect(self, read_only: bool) -> sa.Connection:
+        try:
+            return self._engine.connect()
+        except sa.exc.DBAPIError as error:
+            unborn = self.path.is_file() and self.path.stat().st_size < _HEADERS
+            if read_only or not unborn or "lock" in str(error.orig).lower():
+                raise
+            self.path.unlink()  # whoever made the file was killed before anything was in it
+            return self._engine.connect()
 
     def close(self) -> None:
         """Give the file back."""
