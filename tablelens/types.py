@@ -94,7 +94,7 @@ class ColumnProfile:
     histogram: tuple[tuple[float, ...], tuple[int, ...]] | None = None
     """Bin edges (n + 1) and counts (n) of a numeric or date column."""
     texts: int = 0
-    """Distinct values that are neither a number nor a date (estimated from 1,000 where there are more)."""
+    """Distinct values that are text: no number, quantity or date (estimated from 1,000 where there are more)."""
     key: bool = False
     """Every row has a value and no value comes twice."""
     excluded: str = ""
