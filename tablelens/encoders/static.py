@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -40,10 +42,12 @@ FORMAT = 1
 """Counts up whenever the same weights would give other vectors."""
 CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
 SHIPPED = Path(__file__).parent / "weights"
-CHUNK = 512
+CHUNK = 1024
 """Columns that are encoded at a time; it bounds memory and has no part in the vectors."""
 BREAK = "\n"
-"""Stands between words given to the tokenizer, many at a time; no word holds white space."""
+"""Ends a cell, and stands between the words that the tokenizer is given many at a time."""
+CHINESE = re.compile("([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
+WORD = re.compile(r"[^\W_]+|\n|[^\w\s]|_")
 GRAIN = 1 << 20
 """Cell weights are added as multiples of 1/GRAIN, so that their sum does not depend on order."""
 
@@ -162,18 +166,18 @@ class StaticEncoder:
 
     def _meaning(self, columns: Sequence[Sequence[str]]) -> Vectors:
         """Columns of cells to unit vectors (n, semantic)."""
-        cells = [cell.split() for column in columns for cell in column]
         column_of_cell = np.repeat(np.arange(len(columns)), [len(column) for column in columns])
-        flat = list(chain.from_iterable(cells))
-        places = {word: place for place, word in enumerate(dict.fromkeys(flat))}
+        flat = split_words(list(chain.from_iterable(columns)))
+        places = {word: place for place, word in enumerate(dict.fromkeys([BREAK, *flat]))}
         words = np.fromiter(map(places.__getitem__, flat), np.int64, len(flat))
-        cell_of_word = np.repeat(np.arange(len(cells)), [len(cell) for cell in cells])
+        ends = words == 0
+        words, cell_of_word = words[~ends], (np.cumsum(ends) - ends)[~ends]
 
         tokens, starts, counts = self._tokenize(list(places))  # of each distinct word
         word_of_token = np.repeat(np.arange(len(places)), counts + 1)
         squares = np.bincount(word_of_token, self._weights[tokens] ** 2, minlength=len(places))
-        masses = np.bincount(cell_of_word, squares[words], minlength=len(cells))  # |w|² of each cell
-        worth = np.zeros(len(cells))
+        masses = np.bincount(cell_of_word, squares[words], minlength=len(column_of_cell))  # |w|² of each cell
+        worth = np.zeros(len(column_of_cell))
         np.power(masses, -self.config.cell_exponent / 2, where=masses > 0, out=worth)
         grains = np.rint(worth * GRAIN).astype(np.int64)
 
@@ -199,13 +203,36 @@ class StaticEncoder:
         return rows
 
     def _tokenize(self, words: list[str]) -> tuple[Longs, Longs, Longs]:
-        """Token ids of all words in one array, a break after each word; where each word begins, and its length."""
-        texts = [BREAK.join(words[start : start + CHUNK]) + BREAK for start in range(0, len(words), CHUNK)]
+        """Token ids of all words in one array, a break after each; where each word's begin, and how many they are.
+
+        The first of the words is the break itself, which has none.
+        """
+        texts = [BREAK.join(words[start : start + CHUNK]) + BREAK for start in range(1, len(words), CHUNK)]
         found = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-        tokens = np.fromiter(chain.from_iterable(found), np.int64, sum(map(len, found)))
-        ends = np.flatnonzero(tokens == len(self._tokens))  # each word ends with a break
+        tokens = np.fromiter(chain([len(self._tokens)], *found), np.int64)
+        ends = np.flatnonzero(tokens == len(self._tokens))
         counts = np.diff(ends, prepend=-1) - 1
         return tokens, ends - counts, counts
+
+
+def split_words(cells: Sequence[str]) -> list[str]:
+    r"""Words of cells, and a line break after each cell: BERT's uncased splitting, on all cells at once.
+
+    Lower case, accents dropped; a sign of punctuation or a Chinese sign is a word of its own.
+
+    >>> split_words(["São Paulo-1", "北京"])
+    ['sao', 'paulo', '-', '1', '\n', '北', '京', '\n']
+    """
+    text = BREAK.join([*cells, ""])
+    if text.count(BREAK) != len(cells):
+        text = BREAK.join([*(cell.replace(BREAK, " ") if BREAK in cell else cell for cell in cells), ""])
+    text = text.lower()
+    if not text.isascii():
+        text = unicodedata.normalize("NFD", text.encode("utf-8", "replace").decode())  # lone surrogates become "?"
+        marks = "".join(sign for sign in sorted(set(text)) if unicodedata.category(sign) == "Mn")
+        text = re.sub(f"[{marks}]+", "", text) if marks else text
+        text = CHINESE.sub(r" \1 ", text)
+    return WORD.findall(text)
 
 
 def _hashed(values: Hashes, dimension: int) -> npt.NDArray[np.int64]:

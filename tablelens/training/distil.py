@@ -163,13 +163,11 @@ def token_table(states: Floats, dimensions: int, frequency: Floats) -> Floats:
 
 
 def write_tokenizer(vocabulary: Sequence[str], path: Path) -> None:
-    """BERT's uncased WordPiece tokenizer over a vocabulary, without special tokens, as a tokenizer.json."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+    """A WordPiece tokenizer over a vocabulary as a tokenizer.json; ``split_words`` splits and normalises before it."""
+    from tokenizers import Tokenizer, models
 
     places = {token: place for place, token in enumerate(vocabulary)}
     tokenizer = Tokenizer(models.WordPiece(places, unk_token=UNKNOWN, max_input_chars_per_word=100))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.save(str(path), pretty=False)
 
 
