@@ -11,7 +11,7 @@ import numpy.typing as npt
 from tablelens.discover.view import LakeView
 from tablelens.index.postings import FULL
 from tablelens.profile.normalize import hash_value, normalize
-from tablelens.types import Cardinality, Evidence, Family, Hashes, Ids
+from tablelens.types import Cardinality, Evidence, Family, Hashes, Ids, Kind
 
 EXAMPLES = 5
 Floats = npt.NDArray[np.float64]
@@ -24,6 +24,7 @@ class Query:
     view: LakeView
     name: str
     table: str
+    kind: Kind
     family: Family
     rows: int
     filled: int
@@ -153,9 +154,9 @@ def held_cells(query: Query, place: int) -> npt.NDArray[np.bool_]:
 def same_spelling(query: Query, place: int) -> bool:
     """Whether the cells that both sides kept are written alike, so that plain equality joins them."""
     written = set(query.view.value("cells", place))
-    folded = {cell.casefold().strip() for cell in written}
+    folded = {" ".join(cell.casefold().split()) for cell in written}
     shared = [cell for cell, held in zip(query.cells, held_cells(query, place), strict=True) if held]
-    known = [cell in written for cell in shared if cell.casefold().strip() in folded]
+    known = [cell in written for cell in shared if " ".join(cell.casefold().split()) in folded]
     return bool(known) and all(known)
 
 

@@ -201,7 +201,9 @@ def _hit(query: Query, ranked: Ranked, i: int) -> Hit:
     cosine = None if np.isnan(ranked.cosine[i]) else float(ranked.cosine[i])
     evidence = evidence_of(query, ranked.counted, i, cosine)
     ref = view.ref(place)
-    on = sql.condition(query.name, ref.column, query.family, same_spelling=same_spelling(query, place))
+    names = f"a.{sql.identifier(query.name)}", f"b.{sql.identifier(ref.column)}"
+    same = same_spelling(query, place)
+    on = sql.equal(*names, sql.comparison(query.family, (query.kind, ref.kind), evidence.matched, same_spelling=same))
     notes = []
     if ranked.hub > HUB and ranked.hub * len(view) > HUB_COLUMNS:
         notes.append(f"common values: the typical one is in {ranked.hub:.1%} of all columns")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -82,7 +81,7 @@ class PathFinder:
 
     def _routes(self, start: int, goal: int, hops: int) -> list[tuple[Step, ...]]:
         ahead = self.joins_of(start)
-        back = {table: turned(step) for table, step in self.joins_of(goal).items()}
+        back = {table: self._turned(step) for table, step in self.joins_of(goal).items()}
         routes: list[tuple[Step, ...]] = []
         direct = [step for step in (ahead.get(goal), back.get(start)) if step is not None]
         if direct:
@@ -112,27 +111,29 @@ class PathFinder:
         return JoinPath(tuple(steps), round(probability, 4), self._sql(steps))
 
     def _sql(self, steps: Sequence[Step]) -> str:
-        alias: dict[str, str] = defaultdict(lambda: f"t{len(alias)}")
-        first = self._place(steps[0].left)
-        lines = ["SELECT *", f"FROM {self.view.source(first)} AS {alias[steps[0].left.table]}"]
-        for step in steps:
-            left, right = self._place(step.left), self._place(step.right)
-            names = (f"{alias[step.left.table]}.{sql.identifier(step.left.column)}",
-                     f"{alias[step.right.table]}.{sql.identifier(step.right.column)}")  # fmt: skip
-            on = sql.equal(*names, self.view.value("family", left), same_spelling=False)
-            lines.append(f"JOIN {self.view.source(right)} AS {alias[step.right.table]}\n  ON {on}")
+        first = steps[0].left
+        alias = {(first.lake, first.table): "t0"}
+        lines = ["SELECT *", f"FROM {self.view.source(self._place(first))} AS t0"]
+        for number, step in enumerate(steps, 1):
+            left, right = step.left, step.right
+            alias[right.lake, right.table] = f"t{number}"
+            family = self.view.value("family", self._place(left))
+            how = sql.comparison(family, (left.kind, right.kind), step.evidence.matched)
+            a, b = (f"{alias[ref.lake, ref.table]}.{sql.identifier(ref.column)}" for ref in (left, right))
+            on = sql.equal(a, b, how)
+            lines.append(f"JOIN {self.view.source(self._place(right))} AS t{number}\n  ON {on}")
         return "\n".join(lines)
 
     def _place(self, column: ColumnRef) -> int:
         return int(self.view.generation.places(np.array([column.id]))[0])
 
-
-def turned(step: Step) -> Step:
-    """The same join seen from the other side."""
-    e = step.evidence
-    flipped: dict[str, str] = {"1:1": "1:1", "1:n": "n:1", "n:1": "1:n", "n:m": "n:m"}
-    evidence = Evidence(
-        e.overlap, e.reverse_containment, e.containment, e.jaccard, flipped[e.cardinality],  # type: ignore[arg-type]
-        e.join_rows, e.explosion, e.matched, (), e.error, e.cosine,
-    )  # fmt: skip
-    return Step(step.right, step.left, step.probability, evidence)
+    def _turned(self, step: Step) -> Step:
+        """The same join seen from the other side."""
+        e = step.evidence
+        flipped: dict[str, str] = {"1:1": "1:1", "1:n": "n:1", "n:1": "1:n", "n:m": "n:m"}
+        explosion = round(e.join_rows / max(int(self.view.rows[self._place(step.right)]), 1), 3)
+        evidence = Evidence(
+            e.overlap, e.reverse_containment, e.containment, e.jaccard, flipped[e.cardinality],  # type: ignore[arg-type]
+            e.join_rows, explosion, e.matched, (), e.error, e.cosine,
+        )  # fmt: skip
+        return Step(step.right, step.left, step.probability, evidence)

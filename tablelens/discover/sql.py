@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
+from typing import Literal
 
-from tablelens.types import Family
+from tablelens.types import Family, Kind
 
 _READERS = {
     "parquet": "read_parquet({path})",
@@ -17,6 +18,14 @@ _FORMATS = {
     ".parquet": "parquet", ".pq": "parquet", ".json": "json", ".ndjson": "json", ".jsonl": "json",
     ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel", ".xlsb": "excel", ".ods": "excel",
 }  # fmt: skip
+Comparison = Literal["spelling", "text", "integer", "number", "date"]
+_SIDES: dict[Comparison, str] = {
+    "spelling": "{}::VARCHAR",
+    "text": r"lower(trim(regexp_replace({}::VARCHAR, '\s+', ' ', 'g')))",
+    "integer": "TRY_CAST({} AS DECIMAL(38, 9))",
+    "number": "TRY_CAST({} AS DOUBLE)",
+    "date": "TRY_CAST({} AS TIMESTAMP)",
+}
 
 
 def identifier(name: str) -> str:
@@ -54,18 +63,28 @@ def source(path: str, part: str = "") -> str:
     return _READERS[kind].format(path=file_literal(path), sheet=sheet)
 
 
-def condition(left: str, right: str, family: Family, *, same_spelling: bool) -> str:
-    """What two columns of ``a`` and ``b`` must fulfil: as strict as the evidence that was counted allows."""
-    return equal(f"a.{identifier(left)}", f"b.{identifier(right)}", family, same_spelling=same_spelling)
+def comparison(
+    family: Family, kinds: tuple[Kind, Kind], matched: Sequence[str], *, same_spelling: bool = False
+) -> Comparison:
+    """How SQL has to compare two columns so that it joins the values that were counted as equal.
 
-
-def equal(a: str, b: str, family: Family, *, same_spelling: bool) -> str:
-    """Equality of two SQL expressions as the value sets mean it."""
+    Long ids need more digits than a double has, and a typed file spells its days as it likes.
+    """
     if family == "number":
-        return f"TRY_CAST({a} AS DOUBLE) = TRY_CAST({b} AS DOUBLE)"
-    if same_spelling:
-        return f"{a}::VARCHAR = {b}::VARCHAR"
-    return f"lower(trim({a}::VARCHAR)) = lower(trim({b}::VARCHAR))"
+        return "integer" if set(kinds) == {"integer"} else "number"
+    if family == "date" and matched and all(cell[:4].isdigit() for cell in matched):
+        return "date"
+    return "spelling" if same_spelling else "text"
+
+
+def equal(a: str, b: str, how: Comparison) -> str:
+    """Equality of two SQL expressions.
+
+    >>> equal("a.x", "b.y", "number")
+    'TRY_CAST(a.x AS DOUBLE) = TRY_CAST(b.y AS DOUBLE)'
+    """
+    side = _SIDES[how]
+    return f"{side.format(a)} = {side.format(b)}"
 
 
 def join(left_source: str, right_source: str, conditions: Iterable[str]) -> str:

@@ -152,7 +152,10 @@ def test_embeddings_are_of_one_encoder_and_template(catalog):
 
 def embeddings(ids, vectors):
     n = len(ids)
-    text = {name: pa.array([value] * n) for name, value in zip(("encoder", "revision", "template", "dtype"), "ertf")}
+    text = {
+        name: pa.array([value] * n)
+        for name, value in zip(("encoder", "revision", "template", "dtype"), "ertf", strict=True)
+    }
     numbers = {"column_id": pa.array(ids), "content": pa.array(range(n), pa.uint64())}
     return pa.table({**numbers, **text, "vector": pa.array(vectors, pa.list_(pa.float32()))})
 
