@@ -255,13 +255,14 @@ def as_chunked(values: Any) -> pa.ChunkedArray:
         UsageError: they are not a sequence of values.
     """
     try:
-        if isinstance(values, (pa.Array, pa.ChunkedArray)) or hasattr(values, "__arrow_c_stream__"):
-            return pa.chunked_array(values if not isinstance(values, pa.Array) else [values])
-        if hasattr(values, "__arrow_c_array__"):
-            return pa.chunked_array([pa.array(values)])
-        if not isinstance(values, Sequence | np.ndarray):
-            raise TypeError(type(values).__name__)
-        return pa.chunked_array([pa.array(values)])
+        if isinstance(values, pa.Array) or not hasattr(values, "__arrow_c_stream__"):
+            if not isinstance(values, Sequence | np.ndarray | pa.Array) and not hasattr(values, "__arrow_c_array__"):
+                raise TypeError(type(values).__name__)
+            values = [pa.array(values)]
+        made = pa.chunked_array(values)
+        if pa.types.is_nested(made.type):
+            raise TypeError(f"its values are of type {made.type}")
+        return made
     except (TypeError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise UsageError(
             f"cannot take {type(values).__name__} as a column: {error}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +90,14 @@ def explain_join(query: Query, place: int, calibration: Calibration | None = Non
     places = np.array([place], np.int64)
     counted, cosine = count(query, places), _cosine(query, places)
     probability = (calibration or _calibration(query)).probability(query, counted, cosine)
-    return _hit(query, Ranked(counted, probability, probability, cosine, hubness(query)), 0)
+    hit = _hit(query, Ranked(counted, probability, probability, cosine, hubness(query)), 0)
+    left, right = query.excluded, query.view.value("excluded", place)
+    why = [
+        f"{name} takes no part in joins: {reason}"
+        for name, reason in ((query.name, left), (hit.column, right))
+        if reason
+    ]
+    return replace(hit, notes=(*why, *hit.notes))
 
 
 def _calibration(query: Query) -> Calibration:

@@ -166,12 +166,12 @@ class LakeView:
                 return self.column(reference[:i], reference[i + 1 :])
             except UnknownColumn as error:
                 miss = error
-        if known:
-            raise miss
         if reference in self._tables:
             raise UsageError(
                 f"{reference!r} is a table; a column is wanted", f"for example {reference}.{self._some(reference)}"
             )
+        if known:
+            raise miss
         table, _, column = reference.rpartition(".")
         if not table:
             raise UsageError(f"{reference!r} names no column", "write TABLE.COLUMN, for example orders.customer_id")
