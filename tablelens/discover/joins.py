@@ -140,9 +140,10 @@ def propose(query: Query, request: Request, allowed: Mask, wanted: int) -> tuple
     by_value = _by_value(query, allowed, wanted) if request.mode in ("auto", "equi") else np.empty(0, np.int64)
     if request.mode == "equi" or query.vector is None:
         return by_value, _cosine(query, by_value)
-    by_vector = _by_vector(query, request, allowed, wanted)
     if request.mode != "auto":
+        by_vector = _by_vector(query, request, allowed, wanted)
         return by_vector, _cosine(query, by_vector)
+    by_vector = _by_vector(query, request, allowed, wanted // 2)  # what shares values is all there already
     places = np.union1d(by_value, by_vector)
     return places, _cosine(query, places)
 
@@ -160,14 +161,15 @@ def _by_vector(query: Query, request: Request, allowed: Mask, wanted: int) -> Id
     """The columns whose vectors give the greatest score, best first; asks for more until enough are allowed."""
     generation = query.view.generation
     assert query.vector is not None
-    ask = 2 * wanted + 50
+    share = float(allowed[query.view.embedded].mean()) if len(generation.vectors) else 1.0
+    ask = min(int(wanted / max(share, 0.01)) + 50, len(generation.vectors))
     while True:
         labels, scores = generation.vectors.query(query.vector[None, :], ask)[0]
         places = generation.places(labels)
         kept = allowed[places]
-        if kept.sum() >= wanted or len(labels) < ask:
+        if kept.sum() >= wanted or len(labels) < ask or ask == len(generation.vectors):
             break
-        ask *= 4
+        ask = min(4 * ask, len(generation.vectors))
     if request.mode == "semantic":  # by angle: a candidate's size says nothing of its meaning
         lengths = np.linalg.norm(generation.vectors.vectors(labels), axis=1)
         order = np.argsort(-scores / np.maximum(lengths, 1e-9), kind="stable")

@@ -94,7 +94,7 @@ class LakeView:
     def _tables(self) -> dict[str, list[tuple[int, int]]]:
         """The (first, last + 1) place of each table's columns, by every name that the table answers to."""
         starts = np.flatnonzero(np.diff(self.table_ids, prepend=-1))
-        ends = np.append(starts[1:], len(self))
+        ends = np.append(starts, len(self))[1:]
         some = self.generation.columns.select(["lake", "table"]).take(pa.array(starts))
         found: dict[str, list[tuple[int, int]]] = defaultdict(list)
         fields = (starts.tolist(), ends.tolist(), some["lake"].to_pylist(), some["table"].to_pylist())

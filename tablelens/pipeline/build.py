@@ -179,7 +179,10 @@ def index_vectors(
     if grown is not None:
         return grown
     graph = HnswIndex(
-        encoder.dimension, m=settings.hnsw_m, ef_construction=settings.hnsw_ef_construction, ef=settings.hnsw_ef
+        encoder.dimension,
+        m=settings.hnsw_m,
+        ef_construction=settings.hnsw_ef_construction,
+        oversample=settings.hnsw_oversample,
     )
     graph.add(ids, matrix)
     return graph
@@ -204,11 +207,8 @@ def grow(
     gone, new = np.setdiff1d(there, ids), ~np.isin(ids, there)
     if len(gone) + int(new.sum()) > 0.2 * len(ids):
         return None
-    try:
-        graph.remove(gone)
-        graph.add(ids[new], matrix[new])
-    except IndexFault:  # a vector longer than the graph has room for
-        return None
+    graph.remove(gone)
+    graph.add(ids[new], matrix[new])
     return graph
 
 

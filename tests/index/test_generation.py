@@ -161,4 +161,4 @@ def test_no_flipped_bit_of_a_manifest_goes_unseen(home):
         except DamagedIndex:
             continue
         assert (again.encoder, again.roots) == (sound.encoder, sound.roots)
-        assert again.vectors._radius == sound.vectors._radius
+        assert again.vectors._labels.tolist() == sound.vectors._labels.tolist()
