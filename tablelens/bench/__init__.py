@@ -1,0 +1,1 @@
+"""How well joins are found: a lake pack with exact truth, the modes and baselines on it, one report."""

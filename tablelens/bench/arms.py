@@ -1,0 +1,73 @@
+"""Ways to rank the columns of a lake for a query: the four modes of tablelens, and re-ranked vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from tablelens.bench.ground import Ground
+from tablelens.bench.pack import PackQuery
+from tablelens.discover.evidence import count
+from tablelens.discover.joins import Request, allowed_columns, propose
+from tablelens.types import Mode
+
+
+class Arm(Protocol):
+    """One way to rank."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    def rank(self, query: PackQuery, k: int, pool: str) -> list[int]:
+        """Column ids of the pack, about the k best, best first. Baselines rank the truth's candidates alone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModeArm:
+    """A mode of ``Lake.joins``, over the whole lake, with all that an answer holds."""
+
+    ground: Ground
+    mode: Mode
+    threshold: float = 0.0
+    """Least probability of a hit in mode auto; 0 ranks on to the k-th."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return f"{self.mode}, as shown" if self.threshold else self.mode
+
+    def rank(self, query: PackQuery, k: int, pool: str) -> list[int]:
+        """The hits' column ids."""
+        ground = self.ground
+        answer = ground.lake.joins_at(ground.place_of[query.cid], k=k, mode=self.mode, threshold=self.threshold)
+        ids = np.array([hit.column.id for hit in answer.hits], np.int64)
+        return ground.cids_at(ground.view.generation.places(ids))
+
+
+@dataclass(frozen=True, slots=True)
+class RerankArm:
+    """The first ``depth`` of mode deepjoin in the order of exact containment: what verification adds."""
+
+    ground: Ground
+    depth: int = 200
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return f"deepjoin, re-ranked {self.depth}"
+
+    def rank(self, query: PackQuery, k: int, pool: str) -> list[int]:
+        """Candidates of the vectors, ordered by what was counted."""
+        asked = self.ground.query(query)
+        request = Request(k=self.depth, mode="deepjoin")
+        if asked.vector is None:
+            return []
+        places, _ = propose(asked, request, allowed_columns(asked, request), self.depth)
+        counted = count(asked, places)
+        order = np.lexsort((places, -counted.jaccard, -counted.containment))
+        return self.ground.cids_at(places[order][:k])
