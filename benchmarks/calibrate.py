@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from tablelens.discover.evidence import count
 from tablelens.discover.joins import Request, allowed_columns, propose
 from tablelens.discover.query import query_of_place
 from tablelens.discover.rank import SIGNS, signs
@@ -51,8 +50,8 @@ def collect(pack: Path, lake: Lake, paths: dict[str, str]) -> tuple[np.ndarray, 
                 continue
             query = query_of_place(view, place)
             request = Request(k=10)
-            places, cosine = propose(query, request, allowed_columns(query, request), 200)
-            counted = count(query, places)
+            counted, cosine = propose(query, request, allowed_columns(query, request), 200)
+            places = counted.places
             features.append(signs(query, counted, cosine))
             labels.append([truth[query_row["query_id"]].get(p, 0.0) >= WANTED for p in places.tolist()])
             groups.append(np.full(len(places), len(groups)))

@@ -9,7 +9,6 @@ import numpy as np
 
 from tablelens.bench.ground import Ground
 from tablelens.bench.pack import PackQuery
-from tablelens.discover.evidence import count
 from tablelens.discover.joins import Request, allowed_columns, propose
 from tablelens.types import Mode
 
@@ -67,7 +66,6 @@ class RerankArm:
         request = Request(k=self.depth, mode="deepjoin")
         if asked.vector is None:
             return []
-        places, _ = propose(asked, request, allowed_columns(asked, request), self.depth)
-        counted = count(asked, places)
-        order = np.lexsort((places, -counted.jaccard, -counted.containment))
-        return self.ground.cids_at(places[order][:k])
+        counted, _ = propose(asked, request, allowed_columns(asked, request), self.depth)
+        order = np.lexsort((counted.places, -counted.jaccard, -counted.containment))
+        return self.ground.cids_at(counted.places[order][:k])

@@ -154,10 +154,11 @@ def held_cells(query: Query, place: int) -> npt.NDArray[np.bool_]:
 def same_spelling(query: Query, place: int) -> bool:
     """Whether the cells that both sides kept are written alike, so that plain equality joins them."""
     written = set(query.view.value("cells", place))
-    folded = {" ".join(cell.casefold().split()) for cell in written}
     shared = [cell for cell, held in zip(query.cells, held_cells(query, place), strict=True) if held]
-    known = [cell in written for cell in shared if " ".join(cell.casefold().split()) in folded]
-    return bool(known) and all(known)
+    if len(written) < query.view.distinct[place]:  # not all were kept: leave out those that cannot be looked up
+        folded = {" ".join(cell.casefold().split()) for cell in written}
+        shared = [cell for cell in shared if " ".join(cell.casefold().split()) in folded]
+    return bool(shared) and written.issuperset(shared)
 
 
 def _examples(query: Query, place: int) -> tuple[tuple[str, ...], tuple[str, ...]]:

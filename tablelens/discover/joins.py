@@ -14,6 +14,7 @@ from tablelens.discover.evidence import Counted, Query, count, evidence_of, same
 from tablelens.discover.rank import Calibration, hubness
 from tablelens.discover.view import FAMILIES, LakeView, Mask
 from tablelens.errors import UsageError
+from tablelens.index.postings import Overlaps
 from tablelens.types import Answer, Hit, Ids, Mode
 
 MODES: tuple[Mode, ...] = ("auto", "equi", "semantic", "deepjoin")
@@ -121,40 +122,39 @@ def _rank(query: Query, request: Request, allowed: Mask, calibration: Calibratio
     wanted = max(request.k, request.candidates) if request.mode == "auto" else request.k
     if request.per_table:
         wanted = max(wanted, 20 * request.k)
-    places, cosine = propose(query, request, allowed, wanted)
-    counted = count(query, places)
+    counted, cosine = propose(query, request, allowed, wanted)
     probability = calibration.probability(query, counted, cosine)
     if request.mode == "equi":
         score = counted.containment
     elif request.mode == "auto":
         score = probability
     else:
-        score = np.arange(len(places), 0, -1, dtype=np.float64)
+        score = np.arange(len(cosine), 0, -1, dtype=np.float64)
     order = np.lexsort((counted.places, -counted.jaccard, -score))
     score = cosine if request.mode in ("semantic", "deepjoin") else score
     return Ranked(counted.take(order), score[order], probability[order], cosine[order], hubness(query))
 
 
-def propose(query: Query, request: Request, allowed: Mask, wanted: int) -> tuple[Ids, Floats]:
-    """Candidates of the arms that the mode asks for, and their cosine to the query (NaN where unknown)."""
-    by_value = _by_value(query, allowed, wanted) if request.mode in ("auto", "equi") else np.empty(0, np.int64)
-    if request.mode == "equi" or query.vector is None:
-        return by_value, _cosine(query, by_value)
-    if request.mode != "auto":
-        by_vector = _by_vector(query, request, allowed, wanted)
-        return by_vector, _cosine(query, by_vector)
-    by_vector = _by_vector(query, request, allowed, wanted // 2)  # what shares values is all there already
-    places = np.union1d(by_value, by_vector)
-    return places, _cosine(query, places)
-
-
-def _by_value(query: Query, allowed: Mask, wanted: int) -> Ids:
-    """The columns with the greatest containment: exact, with all that tie for the last place cut by Jaccard."""
+def propose(query: Query, request: Request, allowed: Mask, wanted: int) -> tuple[Counted, Floats]:
+    """Candidates of the arms that the mode asks for, counted, and their cosine to the query (NaN where unknown)."""
     postings = query.view.generation.postings
-    found = postings.overlaps(query.places, wanted, allowed)
-    counted = count(query, found.columns, found.counts)
-    order = np.lexsort((found.columns, -counted.jaccard, -counted.containment))[:wanted]
-    return found.columns[order]
+    shared, places = None, np.empty(0, np.int64)
+    if request.mode in ("auto", "equi"):
+        shared = postings.overlaps(query.places, wanted, allowed)
+        places = _most_contained(query, shared, wanted)
+    if request.mode != "equi" and query.vector is not None:
+        # in mode auto whatever shares values is there already, so the vectors need not go as deep
+        near = _by_vector(query, request, allowed, wanted // 2 if request.mode == "auto" else wanted)
+        places = np.union1d(places, near) if request.mode == "auto" else near
+    overlap = shared.of(places) if shared is not None and shared.complete else None
+    return count(query, places, overlap), _cosine(query, places)
+
+
+def _most_contained(query: Query, shared: Overlaps, wanted: int) -> Ids:
+    """The columns with the greatest containment, ties by Jaccard: exact."""
+    counted = count(query, shared.columns, shared.counts)
+    order = np.lexsort((shared.columns, -counted.jaccard, -counted.containment))[:wanted]
+    return shared.columns[order]
 
 
 def _by_vector(query: Query, request: Request, allowed: Mask, wanted: int) -> Ids:

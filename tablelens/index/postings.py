@@ -32,10 +32,21 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Overlaps:
-    """Columns and how many of the query's values each holds; ``exact`` for all that can be in the top k."""
+    """Columns, ascending, and how many of the query's values each holds.
+
+    ``complete`` says that every column is there that shares a value, not only those that can be in the top k.
+    """
 
     columns: Ids
     counts: Counts
+    complete: bool = True
+
+    def of(self, columns: Ids) -> Counts:
+        """The counts of given columns, 0 for those that share nothing."""
+        if not len(self.columns):
+            return np.zeros(len(columns), np.int64)
+        found = np.minimum(np.searchsorted(self.columns, columns), len(self.columns) - 1)
+        return np.where(self.columns[found] == columns, self.counts[found], 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +131,7 @@ class Postings:
     ) -> Overlaps:
         """Columns that share values with the query, at least all of the k with the greatest overlap.
 
-        Counts are exact. Columns come in no order; with ``allowed``, only those that it marks.
+        Counts are exact. Columns come ascending; with ``allowed``, only those that it marks.
         """
         places = np.asarray(places, np.int64)
         reach = self.frequency(places)
@@ -136,7 +147,7 @@ class Postings:
                 counts += self._count(heavy) if allowed is None else self._count(heavy) * allowed
             else:
                 rivals = np.flatnonzero(counts >= sure - len(heavy))
-                return Overlaps(rivals, counts[rivals] + self.count_in(heavy, rivals))
+                return Overlaps(rivals, counts[rivals] + self.count_in(heavy, rivals), complete=False)
         found = np.flatnonzero(counts)
         return Overlaps(found, counts[found])
 
