@@ -5,6 +5,7 @@ All of them rank the candidates of the truth alone, which makes it easier for th
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +19,7 @@ from tablelens.bench.ground import Ground
 from tablelens.bench.metrics import folded
 from tablelens.bench.pack import PackQuery
 from tablelens.discover.evidence import count
-from tablelens.encoders.sentence import SentenceEncoder
+from tablelens.encoders.sentence import SentenceEncoder, check_folder, find_folder
 from tablelens.errors import MissingExtra
 from tablelens.pipeline.build import column_texts
 from tablelens.progress import Progress
@@ -190,6 +191,18 @@ def by_containment(ground: Ground, query: PackQuery, places: Ids) -> list[int]:
     counted = count(ground.query(query), places)
     order: npt.NDArray[np.int64] = np.lexsort((places, -counted.jaccard, -counted.containment))
     return ground.cids_at(places[order])
+
+
+def check_model(folder: Path) -> None:
+    """See that a model can be loaded, before the long part.
+
+    Raises:
+        MissingExtra: sentence-transformers is not installed.
+        EncoderError: the folder holds no model.
+    """
+    if importlib.util.find_spec("sentence_transformers") is None:
+        raise MissingExtra.of("sentence-transformers", "models", "the baseline of a language model")
+    check_folder(find_folder(str(folder)))
 
 
 def datasketch() -> Any:

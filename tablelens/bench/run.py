@@ -14,7 +14,7 @@ import numpy as np
 
 from tablelens.bench import metrics
 from tablelens.bench.arms import Arm, ModeArm, RerankArm
-from tablelens.bench.baselines import EnsembleArm, NameArm, OverlapArm, SentenceArm, Sketches, datasketch
+from tablelens.bench.baselines import EnsembleArm, NameArm, OverlapArm, SentenceArm, Sketches, check_model, datasketch
 from tablelens.bench.fuzzy import FuzzyScore, fuzzy_scores
 from tablelens.bench.ground import Ground
 from tablelens.bench.machine import load, machine, peak_megabytes
@@ -116,9 +116,11 @@ def run(folder: Path, options: Options, work: Path | None = None, progress: Prog
         UsageError: the pack lacks a column, or the work folder holds something else.
         MissingExtra: a baseline needs a package that is not installed.
     """
-    told, start = progress or Silent(), load()
+    told, facts, start = progress or Silent(), machine(), load()  # files may change while it runs
     if options.ensemble:
         datasketch()  # before the long part
+    for model in options.models.values():
+        check_model(model)
     pack = read_pack(folder, options.limit_tables, options.queries)
     with ExitStack() as stack:
         if work is None:
@@ -145,7 +147,7 @@ def run(folder: Path, options: Options, work: Path | None = None, progress: Prog
         peak_mb=peak,
         load=(start, load()),
         settings=options.settings,
-        machine=machine(),
+        machine=facts,
         sizes={one.name: len(one.queries) for one in pack.sets},
     )
 
