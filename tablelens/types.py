@@ -95,6 +95,8 @@ class ColumnProfile:
     """Bin edges (n + 1) and counts (n) of a numeric or date column."""
     texts: int = 0
     """Distinct values that are text: no number, quantity or date (estimated from 1,000 where there are more)."""
+    density: float = 0.0
+    """Of a column of whole numbers: distinct values over the width of their range. 1 for 1, 2, … n; 0 for others."""
     key: bool = False
     """Every row has a value and no value comes twice."""
     excluded: str = ""

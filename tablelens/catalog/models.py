@@ -122,6 +122,7 @@ class ColumnRow(Base):
     nulls: Mapped[int] = mapped_column(sa.BigInteger)
     distinct: Mapped[int] = mapped_column(sa.BigInteger, name="distinct_values")
     texts: Mapped[int] = mapped_column(sa.BigInteger)
+    density: Mapped[float] = mapped_column(sa.Double)
     is_key: Mapped[bool] = mapped_column(sa.Boolean)
     excluded: Mapped[str] = mapped_column(sa.Text)
     minimum: Mapped[str | None] = mapped_column(sa.Text)

@@ -24,7 +24,7 @@ COLUMNS = pa.schema(
     [("id", pa.int64()), ("lake_id", pa.int64()), ("table_id", pa.int64()), ("position", pa.int32())]
     + [(name, pa.string()) for name in ("name", "original_name", "type", "kind", "family")]
     + [(name, pa.int64()) for name in ("rows", "nulls", "distinct_values", "texts")]
-    + [("is_key", pa.bool_())]
+    + [("density", pa.float64()), ("is_key", pa.bool_())]
     + [(name, pa.string()) for name in ("excluded", "minimum", "maximum")]
     + [("lengths", pa.list_(pa.float64())), ("top_values", pa.list_(pa.string())), ("top_counts", pa.list_(pa.int64()))]
     + [("histogram_edges", pa.list_(pa.float64())), ("histogram_counts", pa.list_(pa.int64()))]
@@ -32,7 +32,8 @@ COLUMNS = pa.schema(
 )
 COLUMNS_SQL = """
     SELECT c.id, c.table_id, l.name AS lake, t.name AS "table", c.name AS "column", t.title, c.kind, c.family, c.texts,
-           c.rows, c.nulls, c.distinct_values AS "distinct", c.is_key AS "key", c.excluded, c.exact, c.lengths, c.cells
+           c.rows, c.nulls, c.distinct_values AS "distinct", c.density, c.is_key AS "key", c.excluded, c.exact,
+           c.lengths, c.cells
     FROM columns c JOIN tables t ON t.id = c.table_id JOIN lakes l ON l.id = c.lake_id ORDER BY c.id"""
 
 
@@ -88,7 +89,7 @@ def _column_row(id_: int, lake_id: int, table_id: int, c: ColumnProfile) -> tupl
     edges, counts = c.histogram or ((), ())
     return (
         *(id_, lake_id, table_id, c.position, c.name, c.original_name, c.type, c.kind, c.family),
-        *(c.rows, c.nulls, c.distinct, c.texts, c.key, c.excluded, c.minimum, c.maximum, lengths),
+        *(c.rows, c.nulls, c.distinct, c.texts, c.density, c.key, c.excluded, c.minimum, c.maximum, lengths),
         *([value for value, _ in c.top_values], [count for _, count in c.top_values], edges, counts),
         *(c.cells, c.values.hashes, c.values.exact),
     )

@@ -88,8 +88,7 @@ def find_joins(query: Query, request: Request, calibration: Calibration | None =
 
 def explain_join(query: Query, place: int, calibration: Calibration | None = None) -> Hit:
     """The evidence on one pair of columns, whether it would be found or not."""
-    places = np.array([place], np.int64)
-    counted, cosine = count(query, places), _cosine(query, places)
+    counted, cosine = count_pair(query, place)
     probability = (calibration or _calibration(query)).probability(query, counted, cosine)
     hit = _hit(query, Ranked(counted, probability, probability, cosine, hubness(query)), 0)
     left, right = query.excluded, query.view.value("excluded", place)
@@ -99,6 +98,12 @@ def explain_join(query: Query, place: int, calibration: Calibration | None = Non
         if reason
     ]
     return replace(hit, notes=(*why, *hit.notes))
+
+
+def count_pair(query: Query, place: int) -> tuple[Counted, Floats]:
+    """What is counted on one candidate, and its cosine to the query."""
+    places = np.array([place], np.int64)
+    return count(query, places), _cosine(query, places)
 
 
 def _calibration(query: Query) -> Calibration:

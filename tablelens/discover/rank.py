@@ -9,7 +9,10 @@ A logistic model over a few signs, each of which may only push one way. The weig
 - ``name``: how alike their names are;
 - ``key``: the candidate has a different value in every row;
 - ``rare``: the shared values are rare over the lake; a hub, such as years or yes and no, joins with everything;
-- ``text``: the values are text; numbers meet by accident.
+- ``text``: the values are text; numbers meet by accident;
+- ``sparse``: they are not the whole numbers of a range without gaps, such as row numbers, ranks and years, in which
+  every small number is found;
+- ``number_name``: how alike the names of two number columns are, for there the name says more than the values.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from tablelens.discover.evidence import Counted, Query
 from tablelens.index.words import parts_of
 
 Floats = npt.NDArray[np.float64]
-SIGNS = ("containment", "reverse", "cosine", "name", "key", "rare", "text")
+SIGNS = ("containment", "reverse", "cosine", "name", "key", "rare", "text", "sparse", "number_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +58,20 @@ def signs(query: Query, counted: Counted, cosine: Floats) -> Floats:
     held = counted.containment * query.distinct
     shrunk = np.clip((held - 0.5) / (query.distinct + 0.5), 1e-3, 1 - 1e-3)
     names = view.names
-    alike = (name_similarity(query.name, names[place]) for place in places.tolist())
+    n, text = len(places), query.family == "text"
+    alike = np.fromiter((name_similarity(query.name, names[place]) for place in places.tolist()), np.float64, n)
     rare = -np.log10(np.maximum(hubness(query), 1e-6))
-    n = len(places)
     return np.column_stack(
         [
             np.log(shrunk / (1 - shrunk)),
             counted.reverse,
             np.clip(np.nan_to_num(cosine), 0, 1),
-            np.fromiter(alike, np.float64, n),
+            alike,
             view.key[places],
             np.full(n, rare),
-            np.full(n, query.family == "text"),
+            np.full(n, text),
+            1 - view.density[places],
+            np.zeros(n) if text else alike,
         ]
     )
 

@@ -74,6 +74,11 @@ class LakeView:
         return np.asarray(self._array("key"), bool)
 
     @cached_property
+    def density(self) -> npt.NDArray[np.float64]:
+        """Distinct whole numbers over the width of their range, by place; 0 for other columns."""
+        return np.asarray(self._array("density"), np.float64)
+
+    @cached_property
     def exact(self) -> Mask:
         """Columns whose value sets are whole."""
         return np.asarray(self._array("exact"), bool)

@@ -93,6 +93,7 @@ def profile_column(
         ),
         histogram=_histogram(scale, found.counts),
         texts=0 if kind == "boolean" else count_texts(some, len(found.values)),
+        density=_density(scale) if kind == "integer" else 0.0,
         key=len(found.values) == len(data) > 0,
         excluded=_excluded(kind, len(found.values)),
     )
@@ -192,6 +193,12 @@ def _histogram(scale: npt.NDArray[np.float64], counts: Counts) -> tuple[tuple[fl
     except ValueError:  # long ids so near to each other that no float lies between two edges
         return None
     return tuple(edges.tolist()), tuple(int(height) for height in heights)
+
+
+def _density(scale: npt.NDArray[np.float64]) -> float:
+    """Distinct whole numbers over the width of their range."""
+    numbers = scale[np.isfinite(scale)]
+    return float(min(len(numbers) / (np.ptp(numbers) + 1), 1.0)) if len(numbers) else 0.0
 
 
 def _excluded(kind: Kind, distinct: int) -> str:
