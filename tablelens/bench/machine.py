@@ -58,15 +58,14 @@ def load() -> str:
     return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
-def peak_megabytes() -> tuple[float, float]:
-    """Greatest resident memory so far, of this process and of its largest finished child."""
+def peak_megabytes() -> float:
+    """Greatest resident memory of this process so far; of worker processes the system keeps no figure of its own."""
     if sys.platform == "win32":
-        return float("nan"), float("nan")
+        return float("nan")
     import resource
 
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return own / unit, children / unit
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def size_of(path: Path) -> int:

@@ -43,7 +43,7 @@ class Build:
     catalog_bytes: int
     snapshot_bytes: int
     peak_mb: float
-    worker_peak_mb: float
+    """Of the crawling process, with the truth that the bench holds; workers have memory of their own."""
     reused: bool
     """Whether the crawl was timed in an earlier run on the same work folder."""
 
@@ -67,7 +67,6 @@ def prepare(pack: Pack, work: Path, settings: dict[str, Any], progress: Progress
     lake.crawl(work / "lake", NAME, progress=progress)
     again = time.perf_counter() - start
     number = lake.view.generation.number
-    own, child = peak_megabytes()
     build = Build(
         tables=report.tables,
         columns=report.columns,
@@ -80,8 +79,7 @@ def prepare(pack: Pack, work: Path, settings: dict[str, Any], progress: Progress
         index_bytes=size_of(generation.folder_of(lake.home, number)),
         catalog_bytes=size_of(lake.home / "catalog.duckdb"),
         snapshot_bytes=size_of(generation.catalog_of(lake.home, number)),
-        peak_mb=record.get("peak_mb", own),
-        worker_peak_mb=record.get("worker_peak_mb", child),
+        peak_mb=record.get("peak_mb", float("nan")),
         reused=not report.read,
     )
     return Ground(pack, lake, paths), build
@@ -116,8 +114,7 @@ def _recorded(work: Path, report: CrawlReport) -> dict[str, Any]:
     record: dict[str, Any] = _json(path) if path.is_file() else {"stages": {}}
     made = {name: seconds for name, seconds in report.stages.items() if report.read or name not in ("walk", "read")}
     if report.read or made or not record["stages"]:
-        own, child = peak_megabytes()
-        record = {"stages": record["stages"] | (made or report.stages), "peak_mb": own, "worker_peak_mb": child}
+        record = {"stages": record["stages"] | (made or report.stages), "peak_mb": peak_megabytes()}
         path.write_text(json.dumps(record), encoding="utf-8")
     return record
 

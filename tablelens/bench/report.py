@@ -131,7 +131,7 @@ def build_rows(report: BenchReport) -> list[tuple[str, str]]:
         ("lake", megabytes(build.lake_bytes)),
         ("index", megabytes(build.index_bytes)),
         ("catalogue", f"{megabytes(build.catalog_bytes)}, its snapshot {megabytes(build.snapshot_bytes)}"),
-        ("peak memory, crawl", f"{build.peak_mb:,.0f} MB, largest worker {build.worker_peak_mb:,.0f} MB"),
+        ("peak memory, crawl", f"{build.peak_mb:,.0f} MB, without the workers"),
         ("peak memory, queries", f"{report.peak_mb:,.0f} MB (the bench's own truth and the mapped index included)"),
     ]
 

@@ -131,7 +131,7 @@ def run(folder: Path, options: Options, work: Path | None = None, progress: Prog
         own: list[Arm] = [*modes, shown, RerankArm(ground)]
         _warm_up(ground, modes)
         quality, speed = _measured(ground, own, options, told)
-        peak = peak_megabytes()[0]
+        peak = peak_megabytes()
         more, faster, built = _baselines(ground, options, told)
         pairs = folder / "fuzzy"
         fuzzy = fuzzy_scores(pairs, MODES, options.settings) if pairs.is_dir() else ()
