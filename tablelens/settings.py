@@ -52,7 +52,7 @@ class Settings:
     exact_search_below: int = knob(20_000, "with fewer vectors than this the search is exact, without a graph", 0)
     hnsw_m: int = knob(16, "links a node of the HNSW graph", 2)
     hnsw_ef_construction: int = knob(100, "candidates that HNSW weighs while building", 8)
-    hnsw_oversample: int = knob(8, "neighbours by angle that a search weighs for each one that is asked for", 1)
+    hnsw_ef: int = knob(800, "candidates that HNSW weighs in a search", 8)
     candidates: int = knob(200, "columns that the vector arm proposes to verification", 1)
     min_distinct: int = knob(
         5, "a column with fewer distinct values is no candidate, as in DeepJoin (unless it is a key)", 1

@@ -34,7 +34,7 @@ from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
 from tablelens.types import Ids
 
-FORMAT = 1
+FORMAT = 2
 KINDS: dict[str, type[ExactIndex] | type[HnswIndex]] = {"exact": ExactIndex, "hnsw": HnswIndex}
 MAPPED = 1 << 16
 """Files below this size are read, larger ones mapped, to make their checksum."""
@@ -158,6 +158,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             raise DamagedIndex(
                 f"the index {folder} has format {manifest['format']}, known is {FORMAT}", "upgrade tablelens"
             )
+        if manifest["format"] < FORMAT:
+            raise DamagedIndex(f"the index {folder} was written by an older tablelens", REBUILD)
         if manifest.pop("blake3", None) not in (None, _seal(manifest)):
             raise ValueError("its own checksum differs")
         if missing := {"files", "vectors", "encoder", "roots"} - manifest.keys():

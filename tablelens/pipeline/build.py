@@ -27,6 +27,8 @@ from tablelens.settings import Settings
 from tablelens.types import ColumnProfile, ColumnText, Hashes, Ids, Vectors
 
 ENCODE_BATCH = 4096
+GROWN = 0.1
+"""Share of a graph that may be added and removed before it is built anew."""
 
 
 def answers(home: Path, number: int, encoder: ColumnEncoder, settings: Settings) -> bool:
@@ -182,7 +184,7 @@ def index_vectors(
         encoder.dimension,
         m=settings.hnsw_m,
         ef_construction=settings.hnsw_ef_construction,
-        oversample=settings.hnsw_oversample,
+        ef=settings.hnsw_ef,
     )
     graph.add(ids, matrix)
     return graph
@@ -205,10 +207,13 @@ def grow(
         return None
     there = graph.labels()
     gone, new = np.setdiff1d(there, ids), ~np.isin(ids, there)
-    if len(gone) + int(new.sum()) > 0.2 * len(ids):
+    if len(gone) + int(new.sum()) > GROWN * len(ids):
         return None
-    graph.remove(gone)
-    graph.add(ids[new], matrix[new])
+    try:
+        graph.remove(gone)
+        graph.add(ids[new], matrix[new])
+    except IndexFault:  # a vector longer than the graph has room for
+        return None
     return graph
 
 

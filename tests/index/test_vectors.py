@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tablelens.errors import DamagedIndex, IndexMismatch, UsageError
+from tablelens.errors import DamagedIndex, IndexFault, IndexMismatch, UsageError
 from tablelens.index.exact import ExactIndex
 from tablelens.index.generation import KINDS
 from tablelens.index.hnsw import FILE, HnswIndex
@@ -175,10 +175,17 @@ def test_recall_of_the_graph_on_clustered_vectors():
     assert np.mean([len(np.intersect1d(truth, found)) / 10 for (truth, _), (found, _) in pairs]) >= 0.95
 
 
+def test_a_vector_too_long_for_the_graph_asks_for_a_new_one():
+    index = filled(HnswIndex)
+    with pytest.raises(IndexFault, match="rebuild"):
+        index.add(np.array([1]), 100 * vectors(1))
+    assert len(index) == 100
+
+
 def test_the_file_holds_what_the_graph_gives(tmp_path):
     index = filled(HnswIndex)
     index.save(tmp_path)
-    records = read_records(tmp_path / FILE, D)
+    records = read_records(tmp_path / FILE, D + 1)
     assert sorted(records.labels.tolist()) == (np.arange(100) * 3).tolist()
     given = np.asarray(index._graph.get_items(records.labels.tolist()))
     np.testing.assert_array_equal(records.vectors, given)
@@ -190,11 +197,11 @@ def test_a_file_cut_short_is_damaged(tmp_path, size):
     path = tmp_path / FILE
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(DamagedIndex):
-        read_records(path, D)
+        read_records(path, D + 1)
 
 
 def test_another_dimension_than_the_file_is_damaged(tmp_path):
     filled(HnswIndex).save(tmp_path)
-    for d in (D - 1, D + 1, 1000):
+    for d in (D, D + 2, 1000):
         with pytest.raises(DamagedIndex):
             read_records(tmp_path / FILE, d)
