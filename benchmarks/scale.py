@@ -1,0 +1,230 @@
+"""How queries, memory and recall go with the number of columns: lakes of 100,000 and 1,000,000 text columns.
+
+    python benchmarks/scale.py HOME [--columns 100000,1000000] [--queries 200] [--threads 1] [--out FOLDER]
+
+HOME is a home in which a real lake was crawled, for instance WORK/home of ``tablelens bench --work WORK``. Its text
+columns are copied until there are as many as asked for. A copy loses 10 to 30 % of its values, gains up to 20 % that
+are its own, and its vector is turned by a random vector a quarter of its length (cosine to the first about 0.97).
+Postings, graph and generation are built, saved and loaded by the project's own functions. The index of words, which
+neither mode asks, is built of 1,000 columns, and a column keeps 16 of its cells. A process of its own then asks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from tablelens.bench.machine import load, machine, peak_megabytes
+from tablelens.discover.joins import Request, find_joins
+from tablelens.discover.query import query_of_place
+from tablelens.discover.view import LakeView
+from tablelens.index import generation
+from tablelens.index.exact import ExactIndex
+from tablelens.index.hnsw import HnswIndex
+from tablelens.index.postings import Postings
+from tablelens.index.words import WordIndex
+from tablelens.progress import Stopwatch
+
+CELLS = 16
+BLOCK = 20_000
+
+
+def grown_values(base: generation.Generation, chosen: np.ndarray, rng: np.random.Generator):
+    """(all hashes end to end, size of each column): the first round as it is, copies perturbed."""
+    seen: set[int] = set()
+    parts = []
+    for place in chosen.tolist():
+        hashes = base.postings.hashes_of(place)
+        if place in seen:
+            kept = hashes[rng.random(len(hashes)) >= rng.uniform(0.1, 0.3)]
+            noise = rng.integers(0, 2**64 - 1, int(len(hashes) * rng.uniform(0.0, 0.2)), np.uint64)
+            hashes = np.union1d(kept, noise)
+        seen.add(place)
+        parts.append(hashes)
+    return np.concatenate(parts), np.fromiter(map(len, parts), np.int64, len(parts))
+
+
+def grown_columns(base: generation.Generation, chosen: np.ndarray, sizes: np.ndarray) -> pa.Table:
+    """The columns' facts, with ids and table names of their own, ``CELLS`` cells each."""
+    rows = base.columns.take(pa.array(chosen))
+    first = base.columns["cells"].combine_chunks()
+    short = [cells[:CELLS] for cells in first.take(pa.array(np.unique(chosen))).to_pylist()]
+    at = np.searchsorted(np.unique(chosen), chosen)
+    cells = pa.array(short, first.type).take(pa.array(at))
+    order = np.argsort(chosen, kind="stable")
+    copy = np.empty(len(chosen), np.int64)
+    starts = np.flatnonzero(np.append(True, np.diff(chosen[order]) > 0))
+    copy[order] = np.arange(len(chosen)) - np.repeat(starts, np.diff(np.append(starts, len(chosen))))
+    tables = np.asarray(base.columns["table_id"].to_numpy())
+    new = {
+        "id": pa.array(np.arange(len(chosen))),
+        "table_id": pa.array(tables[chosen] + copy * (int(tables.max()) + 1)),
+        "cells": cells,
+        "distinct": pa.array(sizes),
+    }
+    names = [f"{name}~{n}" if n else name for name, n in zip(rows["table"].to_pylist(), copy.tolist(), strict=True)]
+    new["table"] = pa.array(names)
+    for name, values in new.items():
+        rows = rows.set_column(rows.column_names.index(name), name, values.cast(rows.schema.field(name).type))
+    return rows
+
+
+def grown_vectors(base: generation.Generation, chosen: np.ndarray, rng: np.random.Generator):
+    """Blocks of (labels, vectors); copies are turned a little."""
+    seen = np.zeros(len(base.columns), bool)
+    for start in range(0, len(chosen), BLOCK):
+        places = chosen[start : start + BLOCK]
+        rows = base.vectors.vectors(base.ids[places])
+        copies = seen[places]
+        seen[places] = True
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        noise = rng.standard_normal(rows.shape, np.float32)
+        noise *= 0.25 * lengths / np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-9)
+        rows = np.where(copies[:, None], rows + noise, rows)
+        yield np.arange(start, start + len(places)), rows.astype(np.float32)
+
+
+def build(source: Path, home: Path, columns: int, threads: int) -> dict:
+    """Make a lake of so many columns in a home; what it took."""
+    base, rng, watch = generation.load(source), np.random.default_rng(7), Stopwatch()
+    pool = np.sort(base.places(base.vectors.labels()))
+    chosen = np.concatenate([pool] * (columns // len(pool) + 1))[:columns]
+    with watch.stage("values made up"):
+        flat, sizes = grown_values(base, chosen, rng)
+        facts = grown_columns(base, chosen, sizes)
+    with watch.stage("postings"):
+        postings = Postings.build_flat(flat, sizes)
+    del flat
+    index = HnswIndex(base.vectors.dimension, threads=threads)
+    with watch.stage("graph"):
+        for labels, rows in grown_vectors(base, chosen, rng):
+            index.add(labels, rows)
+    with watch.stage("save"):
+        words = WordIndex.build(facts.slice(0, 1000))
+        folder = generation.save(home, 1, facts, postings, index, words, base.encoder, base.roots)
+        generation.publish(home, 1)
+    files = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    return {
+        "columns": columns,
+        "values": int(sizes.sum()),
+        "seconds": {name: round(seconds, 1) for name, seconds in watch.stages.items()},
+        "build_peak_mb": round(peak_megabytes()),
+        "files_mb": {name: round(size / 1e6, 1) for name, size in sorted(files.items(), key=lambda pair: -pair[1])},
+    }
+
+
+def ask(home: Path, queries: int) -> dict:
+    """Load the lake and time queries; runs in a process of its own."""
+    start = time.perf_counter()
+    view = LakeView(generation.load(home))
+    found = {"load_s": time.perf_counter() - start, "load_mb": peak_megabytes()}
+    rng = np.random.default_rng(11)
+    able = np.flatnonzero(view.usable & view.embedded & (view.strength >= 5))
+    places = rng.choice(able, min(queries, len(able)), replace=False)
+    for mode in ("equi", "auto"):
+        seconds = []
+        for n, place in enumerate([*places[:20], *places]):
+            start = time.perf_counter()
+            find_joins(query_of_place(view, int(place)), Request(mode=mode))
+            if n >= 20:  # the first are a warm-up
+                seconds.append(time.perf_counter() - start)
+        found |= {f"{mode}_p50_ms": 1000 * np.median(seconds), f"{mode}_p95_ms": 1000 * np.quantile(seconds, 0.95)}
+    found["query_peak_mb"] = peak_megabytes()
+    return {name: round(float(value), 2) for name, value in found.items()} | recall(view, places)
+
+
+def recall(view: LakeView, places: np.ndarray) -> dict:
+    """Share of the exact first 10 by inner product that the graph gives: among its first 10, and among 200."""
+    vectors = view.generation.vectors
+    queries = np.vstack([query_of_place(view, int(place)).vector for place in places])
+    labels = vectors.labels()
+    best: list[list[tuple[float, int]]] = [[] for _ in queries]
+    for start in range(0, len(labels), BLOCK):
+        exact = ExactIndex(vectors.dimension)
+        part = labels[start : start + BLOCK]
+        exact.add(part, vectors.vectors(part))
+        for kept, (ids, scores) in zip(best, exact.query(queries, 10), strict=True):
+            kept += zip(scores.tolist(), ids.tolist(), strict=True)
+    wanted = [{label for _, label in sorted(kept, reverse=True)[:10]} for kept in best]
+    shares = {}
+    for k in (10, 200):
+        given = [set(vectors.query(row[None, :], k)[0][0].tolist()) for row in queries]
+        shares[f"recall10_in_{k}"] = round(
+            float(np.mean([len(a & b) / 10 for a, b in zip(wanted, given, strict=True)])), 4
+        )
+    return shares
+
+
+def as_markdown(report: dict) -> str:
+    """The report as a page."""
+    runs = report["runs"]
+    names = [name for name in runs[0] if not isinstance(runs[0][name], dict)]
+    lines = [["", *(f"{run['columns']:,} columns" for run in runs)], ["---"] * (len(runs) + 1)]
+    lines += [[name, *(f"{run[name]:,}" for run in runs)] for name in names[1:]]
+    stages = [f"{name}, s" for name in runs[0]["seconds"]]
+    lines += [[stage, *(f"{run['seconds'][stage[:-3]]:,}" for run in runs)] for stage in stages]
+    lines += [[f"{name}, MB", *(f"{run['files_mb'].get(name, 0):,}" for run in runs)] for name in runs[0]["files_mb"]]
+    against = f"against {runs[0]['columns']:,}"
+    lines += [[f"{name} {against}", *(f"{r:.2f}" for r in shares)] for name, shares in report["ratio"].items()]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    facts = "; ".join(f"{name} {value}" for name, value in report["machine"].items() if value)
+    conditions = f"{facts}; load {report['load']}; the graph is built by {report['threads']} thread(s)."
+    return f"# Scale\n\nWritten by `benchmarks/scale.py`.\n\n{table}\n\n{conditions}\n"
+
+
+def main() -> None:
+    """Build each lake, ask it, compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("home", type=Path)
+    parser.add_argument("--columns", default="100000,1000000")
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--keep", type=Path, help="keep the lakes in this folder")
+    parser.add_argument("--only", choices=("build", "ask"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.only == "build":
+        print(json.dumps(build(args.home, args.keep, int(args.columns), args.threads)))
+    elif args.only == "ask":
+        print(json.dumps(ask(args.home, args.queries)))
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            compare(args, args.keep or Path(scratch))
+
+
+def compare(args: argparse.Namespace, folder: Path) -> None:
+    """Build and ask in processes of their own, so that memory is each one's own."""
+    report: dict = {"machine": machine(), "load": load(), "threads": args.threads, "runs": []}
+    for columns in map(int, args.columns.split(",")):
+        home = folder / str(columns)
+        home.mkdir(parents=True, exist_ok=True)
+        made = own("build", args.home, "--columns", columns, "--threads", args.threads, "--keep", home)
+        print(json.dumps(made), flush=True)
+        report["runs"].append(made | own("ask", home, "--queries", args.queries))
+        print(json.dumps(report["runs"][-1]), flush=True)
+    first = report["runs"][0]
+    names = [f"{mode}_{q}_ms" for mode in ("equi", "auto") for q in ("p50", "p95")]
+    report["ratio"] = {name: [round(run[name] / first[name], 2) for run in report["runs"]] for name in names}
+    print(as_markdown(report))
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+        (args.out / "scale.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        (args.out / "scale.md").write_text(as_markdown(report), encoding="utf-8")
+
+
+def own(step: str, *words) -> dict:
+    """One step in a process of its own."""
+    command = [sys.executable, __file__, *map(str, words), "--only", step]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+if __name__ == "__main__":
+    main()
