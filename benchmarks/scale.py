@@ -4,7 +4,7 @@
 
 HOME is a home in which a real lake was crawled, for instance WORK/home of ``tablelens bench --work WORK``. Its text
 columns are copied until there are as many as asked for. A copy loses 10 to 30 % of its values, gains up to 20 % that
-are its own, and its vector is turned by a random vector a quarter of its length (cosine to the first about 0.97).
+are its own, and its vector is turned by a random vector a quarter of its length (cosine to the first 0.97).
 Postings, graph and generation are built, saved and loaded by the project's own functions. The index of words, which
 neither mode asks, is built of 1,000 columns, and a column keeps 16 of its cells. A process of its own then asks.
 """
@@ -77,9 +77,10 @@ def grown_columns(base: generation.Generation, chosen: np.ndarray, sizes: np.nda
     return rows
 
 
-def grown_vectors(base: generation.Generation, chosen: np.ndarray, rng: np.random.Generator):
-    """Blocks of (labels, vectors); copies are turned a little."""
+def grown_vectors(base: generation.Generation, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One vector a column; copies are turned a little and keep their length."""
     seen = np.zeros(len(base.columns), bool)
+    made = np.empty((len(chosen), base.vectors.dimension), np.float32)
     for start in range(0, len(chosen), BLOCK):
         places = chosen[start : start + BLOCK]
         rows = base.vectors.vectors(base.ids[places])
@@ -87,9 +88,10 @@ def grown_vectors(base: generation.Generation, chosen: np.ndarray, rng: np.rando
         seen[places] = True
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         noise = rng.standard_normal(rows.shape, np.float32)
-        noise *= 0.25 * lengths / np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-9)
-        rows = np.where(copies[:, None], rows + noise, rows)
-        yield np.arange(start, start + len(places)), rows.astype(np.float32)
+        turned = rows + noise * (0.25 * lengths / np.linalg.norm(noise, axis=1, keepdims=True))
+        turned *= lengths / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-9)
+        made[start : start + BLOCK] = np.where(copies[:, None], turned, rows)
+    return made
 
 
 def build(source: Path, home: Path, columns: int, threads: int) -> dict:
@@ -105,8 +107,7 @@ def build(source: Path, home: Path, columns: int, threads: int) -> dict:
     del flat
     index = HnswIndex(base.vectors.dimension, threads=threads)
     with watch.stage("graph"):
-        for labels, rows in grown_vectors(base, chosen, rng):
-            index.add(labels, rows)
+        index.add(np.arange(columns), grown_vectors(base, chosen, rng))
     with watch.stage("save"):
         words = WordIndex.build(facts.slice(0, 1000))
         folder = generation.save(home, 1, facts, postings, index, words, base.encoder, base.roots)
