@@ -12,12 +12,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -27,10 +28,11 @@ from sqlalchemy.pool import NullPool
 
 from tablelens.catalog import rows
 from tablelens.catalog.migrate import migrate
-from tablelens.catalog.models import CrawlRow, FileRow, GenerationRow, LakeRow
+from tablelens.catalog.models import CrawlRow, FileRow, GenerationRow, LakeRow, Meta
 from tablelens.errors import CatalogError, CatalogLocked, UnknownLake, UsageError
 from tablelens.types import FileOutcome, Hashes
 
+INDEXED = "indexed"
 _HEADERS = 3 * 4096
 """Bytes of the headers with which every DuckDB file begins."""
 _LOCK = re.compile(r"Conflicting lock is held in (.*?) \(PID (\d+)\)")
@@ -61,20 +63,28 @@ class Catalog:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        if not read_only:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        self._next: dict[str, int] = {}
         arguments = {"read_only": read_only, "config": {"python_enable_replacements": False}}
-        self._engine = sa.create_engine(f"duckdb:///{path}", poolclass=NullPool, connect_args=arguments)
+        # no rollback when the connection is given back: after a fatal error DuckDB would refuse it, loudly
+        self._engine = sa.create_engine(
+            f"duckdb:///{path}", poolclass=NullPool, pool_reset_on_return=None, connect_args=arguments
+        )
         try:
+            if not read_only:
+                path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = self._connect(read_only)
+        except OSError as error:
+            raise CatalogError(f"cannot make the folder of the catalogue: {error}", "choose another --home") from error
+        except sa.exc.DBAPIError as error:
+            raise _opening_error(path, error) from error
+        try:
             migrate(self._connection, read_only=read_only)
         except sa.exc.DBAPIError as error:
-            self._engine.dispose()
+            self.close()
             raise _opening_error(path, error) from error
         except CatalogError:
             self.close()
             raise
-        self._next: dict[str, int] = {}
 
     def _connect(self, read_only: bool) -> sa.Connection:
         try:
@@ -88,7 +98,8 @@ class Catalog:
 
     def close(self) -> None:
         """Give the file back."""
-        self._connection.close()
+        with suppress(sa.exc.DBAPIError):
+            self._connection.close()
         self._engine.dispose()
 
     def __enter__(self) -> Catalog:
@@ -100,13 +111,15 @@ class Catalog:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session whose work is committed at the end, or undone if it raises."""
-        with Session(self._connection, expire_on_commit=False) as session:
-            try:
-                yield session
-                session.commit()
-            except sa.exc.DBAPIError as error:
-                session.rollback()
-                raise CatalogError(f"cannot write the catalogue {self.path}: {error.orig}", _cure(error)) from error
+        session = Session(self._connection, expire_on_commit=False)
+        try:
+            yield session
+            session.commit()
+        except (sa.exc.DBAPIError, duckdb.Error) as error:
+            raise CatalogError(f"cannot use the catalogue {self.path}: {_reason(error)}", _cure(error)) from error
+        finally:
+            with suppress(sa.exc.DBAPIError):  # after a fatal error DuckDB refuses even to roll back
+                session.close()
 
     # lakes and crawls ------------------------------------------------------------------------------------------
 
@@ -177,9 +190,15 @@ class Catalog:
                 session.execute(sa.update(FileRow).where(FileRow.id == id_).values(mtime_ns=mtime_ns))
 
     def remove(self, lake_id: int, paths: Sequence[str]) -> None:
-        """Forget files with their tables, columns and vectors."""
+        """Forget files with their tables, columns and vectors. Their ids are not given out again."""
+        if not paths:
+            return
+        following = {name: self._peek(name) for name in ("files", "tables", "columns")}
         with self.transaction() as session:
             self._delete(session, lake_id, paths)
+            for name, number in following.items():
+                session.merge(Meta(key=f"next_{name}", value=str(number)))
+            session.merge(Meta(key=INDEXED, value="0"))
 
     def store(self, lake_id: int, config: str, outcomes: Sequence[tuple[FileOutcome, int]]) -> None:
         """Put (outcome, attempts) of some files in place of what was known of them, in one transaction."""
@@ -189,6 +208,7 @@ class Catalog:
             self._delete(session, lake_id, [outcome.file.path for outcome, _ in outcomes])
             for name, table in made.items():
                 _insert(session, name, table)
+            session.merge(Meta(key=INDEXED, value="0"))
         for name, table in made.items():
             self._next[name] = start[name] + table.num_rows
 
@@ -226,6 +246,11 @@ class Catalog:
         with self.transaction() as session:  # a key deleted and inserted in one transaction would be refused
             _insert(session, "embeddings", table)
 
+    def indexed(self) -> int:
+        """The number of the generation that was made of just what is in the catalogue; 0 where there is none."""
+        with self.transaction() as session:
+            return int(session.scalar(sa.select(Meta.value).where(Meta.key == INDEXED)) or 0)
+
     def next_generation(self) -> int:
         """The number of the next index generation."""
         return self._peek("generations", "number")
@@ -233,6 +258,7 @@ class Catalog:
     def add_generation(self, number: int, encoder: str, revision: str, columns: int) -> None:
         """Note a finished generation."""
         with self.transaction() as session:
+            session.merge(Meta(key=INDEXED, value=str(number)))
             session.add(
                 GenerationRow(number=number, created_at=_now(), encoder=encoder, revision=revision, columns=columns)
             )
@@ -273,9 +299,12 @@ class Catalog:
         raw.unregister("gone")
 
     def _peek(self, table: str, key: str = "id") -> int:
-        """The next free id of a table; ids are never used twice while the catalogue is open."""
+        """The next free id of a table; an id is never used twice."""
         if table not in self._next:
-            found = self.arrow(f"SELECT coalesce(max({key}), 0) + 1 AS n FROM {table}")
+            found = self.arrow(
+                f"""SELECT greatest(coalesce(max({key}), 0) + 1,
+                    (SELECT max(value::BIGINT) FROM meta WHERE key = 'next_{table}')) AS n FROM {table}"""
+            )
             self._next[table] = found["n"][0].as_py()
         return self._next[table]
 
@@ -303,7 +332,7 @@ def _now() -> datetime:
 
 
 def _opening_error(path: Path, error: sa.exc.DBAPIError) -> CatalogError:
-    text = str(error.orig)
+    text = _reason(error)
     if lock := _LOCK.search(text):
         return CatalogLocked(
             f"the catalogue {path} is being written by process {lock[2]} ({lock[1]})",
@@ -312,8 +341,13 @@ def _opening_error(path: Path, error: sa.exc.DBAPIError) -> CatalogError:
     return CatalogError(f"cannot open the catalogue {path}: {text.splitlines()[0]}", _cure(error))
 
 
-def _cure(error: sa.exc.DBAPIError) -> str:
-    text = str(error.orig).lower()
+def _reason(error: Exception) -> str:
+    """DuckDB's own words, without SQLAlchemy's around them."""
+    return str(getattr(error, "orig", error))
+
+
+def _cure(error: Exception) -> str:
+    text = _reason(error).lower()
     if "no space" in text or "out of space" in text or "could not write" in text:
         return "make room on the disk and run the same command again: what was committed is kept"
     return "run `tablelens doctor`; if the file is damaged, move it away and crawl again"

@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 from blake3 import blake3
 
-from tablelens.errors import DamagedIndex, NoLake
+from tablelens.errors import DamagedIndex, IndexFault, NoLake
 from tablelens.index.base import VectorIndex
 from tablelens.index.exact import ExactIndex
 from tablelens.index.hnsw import HnswIndex
@@ -93,31 +94,33 @@ def save(
 ) -> Path:
     """Write a generation beside its final place and move it there when it is whole."""
     final, partial = folder_of(home, number), folder_of(home, number).with_suffix(".tmp")
-    for leftover in (partial, final):  # a number is only given out again when its crawl was cut off
-        shutil.rmtree(leftover, ignore_errors=True)
-    partial.mkdir(parents=True)
-    with pa.ipc.new_file(partial / "columns.arrow", columns.schema) as writer:
-        writer.write_table(columns.combine_chunks())
-    postings.save(partial)
-    words.save(partial)
-    about = vectors.save(partial) | {"kind": vectors.kind, "dimension": vectors.dimension, "count": len(vectors)}
-    files = {
-        str(path.relative_to(partial)): {"bytes": path.stat().st_size, "blake3": _checksum(path)}
-        for path in sorted(partial.rglob("*"))
-        if path.is_file()
-    }
-    manifest = {"format": FORMAT, "number": number, "columns": columns.num_rows, "encoder": encoder, "roots": roots}
-    manifest |= {"vectors": about, "files": files}
-    manifest["blake3"] = _seal(manifest)
-    _write(partial / "manifest.json", json.dumps(manifest, indent=1))
-    partial.replace(final)
+    with _writing(partial):
+        for leftover in (partial, final):  # a number is only given out again when its crawl was cut off
+            shutil.rmtree(leftover, ignore_errors=True)
+        partial.mkdir(parents=True)
+        with pa.ipc.new_file(partial / "columns.arrow", columns.schema) as writer:
+            writer.write_table(columns.combine_chunks())
+        postings.save(partial)
+        words.save(partial)
+        about = vectors.save(partial) | {"kind": vectors.kind, "dimension": vectors.dimension, "count": len(vectors)}
+        files = {
+            str(path.relative_to(partial)): {"bytes": path.stat().st_size, "blake3": _checksum(path)}
+            for path in sorted(partial.rglob("*"))
+            if path.is_file()
+        }
+        manifest = {"format": FORMAT, "number": number, "columns": columns.num_rows, "encoder": encoder, "roots": roots}
+        manifest |= {"vectors": about, "files": files}
+        manifest["blake3"] = _seal(manifest)
+        _write(partial / "manifest.json", json.dumps(manifest, indent=1))
+        partial.replace(final)
     return final
 
 
 def publish(home: Path, number: int) -> None:
     """Let a generation answer: one rename."""
-    _write(home / "CURRENT.tmp", str(number))
-    (home / "CURRENT.tmp").replace(home / "CURRENT")
+    with _writing(home / "CURRENT"):
+        _write(home / "CURRENT.tmp", str(number))
+        (home / "CURRENT.tmp").replace(home / "CURRENT")
 
 
 def load(home: Path, number: int | None = None) -> Generation:
@@ -192,6 +195,16 @@ def sweep(home: Path, keep: set[int]) -> None:
 
 
 REBUILD = "run `tablelens crawl` again: the index is rebuilt from the catalogue, no file is read anew"
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise IndexFault(
+            f"cannot write the index {path}: {error}", "make room on the disk and crawl again: no file is read anew"
+        ) from error
 
 
 def _seal(manifest: dict[str, Any]) -> str:

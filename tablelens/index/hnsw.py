@@ -12,6 +12,7 @@ more than a tenth is better built anew.
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any, Self
 
@@ -116,7 +117,10 @@ class HnswIndex:
         """Write the graph; the labels that are present go beside it."""
         np.save(folder / "vector_labels.npy", self._labels, allow_pickle=False)
         if self._graph is not None:
-            self._graph.save_index(str(folder / FILE))
+            path = folder / FILE
+            self._graph.save_index(str(path))
+            if path.stat().st_size != self._graph.index_file_size():  # hnswlib does not look whether it could write
+                raise OSError(errno.ENOSPC, "the graph could not be written in full", str(path))
         return {"radius": self._radius, "ef": self.ef, "elements": self._elements(), **self._options}
 
     @classmethod

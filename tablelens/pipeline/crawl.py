@@ -78,7 +78,7 @@ def crawl(
         with watch.stage("read"):
             read = read_files(catalog, lake_id, config, plan, settings, engine, progress)
         number = generation.current(home)
-        if read or plan.vanished or number is None or not answers(home, number, encoder, settings):
+        if number is None or catalog.indexed() != number or not answers(home, number, encoder, settings):
             number = build_generation(home, catalog, encoder, settings, progress, watch)
         counts = catalog.arrow(f"SELECT (SELECT count(*) FROM tables WHERE lake_id = {lake_id}) AS t, "
                                f"(SELECT count(*) FROM columns WHERE lake_id = {lake_id}) AS c")  # fmt: skip
