@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from tablelens.bench import report as reports
-from tablelens.bench.run import BenchReport, Options, run
 from tablelens.cli import show
 from tablelens.cli.main import cli, hint, json_option, path_type, write_json
 from tablelens.errors import UsageError
+
+if TYPE_CHECKING:
+    from tablelens.bench.run import BenchReport
 
 
 @cli.command()
@@ -47,6 +49,9 @@ def bench(
     Example:
       tablelens bench packs/dev --limit-tables 2000 --out results/
     """
+    from tablelens.bench import report as reports  # here, so that other commands start without it
+    from tablelens.bench.run import Options, run
+
     models = {"MiniLM, untuned": minilm, "MPNet, untuned": mpnet}
     options = Options(
         ks=_numbers(ks),
@@ -75,6 +80,8 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _show(report: BenchReport) -> None:
     """The report in a terminal."""
+    from tablelens.bench import report as reports
+
     click.secho(f"{report.pack}: {report.build.tables:,} tables, {report.build.columns:,} columns", bold=True)
     for name in report.sizes:
         _table(*reports.short_rows(report, name))
