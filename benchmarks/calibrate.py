@@ -6,7 +6,8 @@ PACK has queries*.parquet and qrels*.parquet, HOME is a home in which its tables
 says which table of the pack lies in which file. A candidate counts as wanted where it holds at least half of the
 query's values, by equality (jn) or by the entities that they name (sj). Candidates are those that mode auto proposes.
 The planted joins and tempting non-joins of the sample lake are added, for the pack labels no join of numbers. Each
-sign's weight is held at or above zero. Cross-validation is grouped by query.
+sign's weight is held at or above zero, and below its share of containment's (CAPS). Cross-validation is grouped by
+query.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from tablelens.errors import NotFound
 from tablelens.lake import Lake
 
 WANTED = 0.5
+CAPS = {"cosine": 0.5, "name": 0.3, "key": 0.15}
+"""Most that a sign may weigh beside containment, whose unit is one logit."""
 PLANTED = 2.0
 """Weight of a planted pair of the sample lake; a query of the pack, all its candidates together, has 1."""
 SAMPLE_TRUTH = Path(__file__).parent.parent / "sample_lake" / "truth.json"
@@ -84,6 +87,7 @@ def planted(truth: Path, home: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def fit(x: np.ndarray, y: np.ndarray, weight: np.ndarray, steps: int = 1500) -> tuple[float, np.ndarray]:
     """Bias and non-negative weights of a logistic model by accelerated projected gradient, ridge 1e-3."""
+    caps = np.array([CAPS.get(sign, np.inf) for sign in SIGNS])
     middle, scale = x.mean(axis=0), np.maximum(x.std(axis=0), 1e-9)
     z = np.column_stack([np.ones(len(x)), (x - middle) / scale])
     share = weight / weight.sum()
@@ -93,6 +97,7 @@ def fit(x: np.ndarray, y: np.ndarray, weight: np.ndarray, steps: int = 1500) -> 
     for step in range(steps):
         error = share * (1 / (1 + np.exp(-z @ ahead)) - y)
         new = np.maximum(ahead - pace * (z.T @ error + 1e-3 * ahead), floor)
+        new[1:] = np.minimum(new[1:], caps * new[1] / scale[0] * scale)
         ahead = new + step / (step + 3) * (new - w)
         w = new
     return float(w[0] - (w[1:] * middle / scale).sum()), w[1:] / scale

@@ -52,10 +52,12 @@ class PathFinder:
 
         Raises:
             UnknownTable: a table that is not there.
-            UsageError: both are the same table, or hops is not 1, 2 or 3.
+            UsageError: both are the same table, hops is not 1, 2 or 3, or k below 1.
         """
         if hops not in (1, 2, 3):
             raise UsageError(f"hops is {hops}", "hops is 1, 2 or 3")
+        if k < 1:
+            raise UsageError(f"k is {k}", "ask for 1 path or more")
         start, goal = self._id(left), self._id(right)
         if start == goal:
             raise UsageError(f"{left!r} and {right!r} are the same table", "name two tables")

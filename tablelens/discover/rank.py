@@ -4,15 +4,16 @@ A logistic model over a few signs, each of which may only push one way. The weig
 (``benchmarks/calibrate.py``) and lie in ``calibration.json``, one set an encoder. The signs:
 
 - ``containment``: logit of the containment, shrunk to nothing where few values back it, (overlap - ½) / (|Q| + ½);
-- ``reverse``: the other direction's containment, how much of the candidate the query explains;
 - ``cosine``: how alike the columns' vectors are;
 - ``name``: how alike their names are;
 - ``key``: the candidate has a different value in every row;
-- ``rare``: the shared values are rare over the lake; a hub, such as years or yes and no, joins with everything;
 - ``text``: the values are text; numbers meet by accident;
-- ``sparse``: they are not the whole numbers of a range without gaps, such as row numbers, ranks and years, in which
-  every small number is found;
-- ``number_name``: how alike the names of two number columns are, for there the name says more than the values.
+- ``sparse``: they are not the whole numbers of a range without gaps, such as row numbers, ranks and years, the hubs in
+  which every small number is found;
+- ``number_name``: for two columns of numbers, how alike their names are, for there containment alone says little.
+
+``cosine``, ``name`` and ``key`` may weigh no more than a share of what containment weighs: they break ties, and among
+columns that are all wanted the one that holds more of the query's values comes first.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tablelens.discover.evidence import Counted, Query
 from tablelens.index.words import parts_of
 
 Floats = npt.NDArray[np.float64]
-SIGNS = ("containment", "reverse", "cosine", "name", "key", "rare", "text", "sparse", "number_name")
+SIGNS = ("containment", "cosine", "name", "key", "text", "sparse", "number_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +61,15 @@ def signs(query: Query, counted: Counted, cosine: Floats) -> Floats:
     names = view.names
     n, text = len(places), query.family == "text"
     alike = np.fromiter((name_similarity(query.name, names[place]) for place in places.tolist()), np.float64, n)
-    rare = -np.log10(np.maximum(hubness(query), 1e-6))
     return np.column_stack(
         [
             np.log(shrunk / (1 - shrunk)),
-            counted.reverse,
             np.clip(np.nan_to_num(cosine), 0, 1),
             alike,
             view.key[places],
-            np.full(n, rare),
             np.full(n, text),
             1 - view.density[places],
-            np.zeros(n) if text else alike,
+            alike * (not text),
         ]
     )
 

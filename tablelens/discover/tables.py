@@ -43,9 +43,11 @@ def search_tables(
         vector: the text as a query vector (d,), if the encoder can make one.
 
     Raises:
-        UsageError: no word in the text.
+        UsageError: no word in the text, or k below 1.
     """
     asked = words_of(text)
+    if k < 1:
+        raise UsageError(f"k is {k}", "ask for 1 table or more")
     if not asked:
         raise UsageError(f"no word in {text!r}", "name a topic, for example: airport codes")
     fused: dict[int, float] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,8 +93,13 @@ class LakeView:
 
     def source(self, place: int) -> str:
         """What a FROM clause reads a column's table from."""
-        path, _, part = self.value("table", place).partition("#")
-        return sql.source(f"{self.generation.roots[self.value('lake', place)]}/{path}", part)
+        return sql.source(*self.file(place))
+
+    def file(self, place: int) -> tuple[str, str]:
+        """The file that holds a column, and the sheet of it where it is a workbook."""
+        path, part = file_and_part(self.value("table", place))
+        root = self.generation.roots[self.value("lake", place)]
+        return root if os.path.isfile(root) else f"{root}/{path}", part
 
     @cached_property
     def _tables(self) -> dict[str, list[tuple[int, int]]]:
@@ -205,12 +211,24 @@ def bare_name(table: str) -> str:
     >>> bare_name("world/cities.csv.gz"), bare_name("book.xlsx#Sheet 1")
     ('world/cities', 'book#Sheet 1')
     """
-    path, mark, part = table.partition("#")
+    path, part = file_and_part(table)
     while (dot := path.rfind(".")) > path.rfind("/") + 1 and path[dot:].lower() in SUFFIXES:
         path = path[:dot]
-    return f"{path}{mark}{part}"
+    return f"{path}#{part}" if part else path
+
+
+def file_and_part(table: str) -> tuple[str, str]:
+    """The path and the sheet in a table's name; a # after anything but a workbook is one of the path.
+
+    >>> file_and_part("book.xlsx#Sheet #1"), file_and_part("no#1.csv")
+    (('book.xlsx', 'Sheet #1'), ('no#1.csv', ''))
+    """
+    for place, letter in enumerate(table):
+        if letter == "#" and table[:place].lower().endswith(_BOOKS):
+            return table[:place], table[place + 1 :]
+    return table, ""
 
 
 _TEXT = (".csv", ".tsv", ".tab", ".psv", ".json", ".ndjson", ".jsonl")
-_BINARY = (".parquet", ".pq", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
-SUFFIXES = frozenset((*_TEXT, *_BINARY, ".gz", ".zst", ".bz2"))
+_BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+SUFFIXES = frozenset((*_TEXT, ".parquet", ".pq", *_BOOKS, ".gz", ".zst", ".bz2"))
