@@ -9,6 +9,7 @@ for hit in lake.joins("orders.customer_id").hits:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -145,14 +146,15 @@ class Lake:
         """The first rows of a table, read from its file."""
         view = self.view
         place = int(view.table_places(table)[0])
-        path, _, part = view.value("table", place).partition("#")
-        root = Path(self._generation.roots[view.value("lake", place)])
-        return self.read(root / path if root.is_dir() else root, part, rows=rows)
+        path, part = view.file(place)
+        return self.read(path, part, rows=rows)
 
     def read(self, path: str | Path, part: str = "", rows: int | None = None) -> RawTable:
         """A file's table as the crawl would read it; ``part`` chooses a sheet of a workbook."""
         file = _found(Path(path))
-        settings = self.settings if rows is None else Settings.load(self.home, max_rows=rows)
+        if rows is not None and rows < 1:
+            raise UsageError(f"rows is {rows}", "ask for 1 row or more")
+        settings = self.settings if rows is None else replace(self.settings, max_rows=rows)
         tables = read_file(file, settings)
         if not part:
             return tables[0]
@@ -226,7 +228,7 @@ class Lake:
     def _made(self) -> Settings:
         """The settings with the template that the index was made with."""
         made = self._generation.encoder
-        return Settings.load(self.home, template=made["template"], stat_unit=made["unit"])
+        return replace(self.settings, template=made["template"], stat_unit=made["unit"])
 
     def _request(self, **options: Any) -> Request:
         known = {"threshold": self.settings.threshold, "candidates": self.settings.candidates}

@@ -143,7 +143,7 @@ def _checked(name: str, value: Any, source: str) -> Any:
         if isinstance(value, bool) or (kind is int and isinstance(value, float) and value != int(value)):
             raise ValueError(value)
         made = kind(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise SettingError(f"setting {name!r} from {source} is {value!r}, not {kind.__name__}") from error
     choices = CHOICES.get(name)
     if choices and made not in choices:

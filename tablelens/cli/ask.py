@@ -159,9 +159,9 @@ def path(ctx: click.Context, left: str, right: str, hops: int, k: int, as_json: 
     if not found:
         click.echo("none found")
     for each in found:
-        click.echo(f"{each.probability:.2f}  " + "  →  ".join(f"{s.left} = {s.right}" for s in each.steps))
+        click.echo(show.safe(f"{each.probability:.2f}  " + "  →  ".join(f"{s.left} = {s.right}" for s in each.steps)))
     if found:
-        click.echo("\n" + found[0].sql)
+        click.echo("\n" + show.safe(found[0].sql, "\n"))
 
 
 def _path_document(found: JoinPath) -> dict[str, Any]:

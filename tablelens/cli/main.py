@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
@@ -13,8 +14,10 @@ from typing import Any, TypeVar
 import click
 
 from tablelens import __version__
+from tablelens.cli import show
 from tablelens.errors import TablelensError, UsageError
 from tablelens.lake import Lake
+from tablelens.settings import Settings, find_home
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PLUGINS = "tablelens.commands"
@@ -33,6 +36,14 @@ class Group(click.Group):
             return self.commands[name]
         found = [entry for entry in entry_points(group=PLUGINS) if entry.name == name]
         return found[0].load() if found else None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. A reader that closes our pipe, as ``head`` does, has seen enough: that is no error."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -78,15 +89,17 @@ def main(args: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: what was done is kept, the same command goes on from there", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
 
 
 def lake_of(ctx: click.Context) -> Lake:
     """The lake that the options before the command name."""
-    given = dict(setting.partition("=")[::2] for setting in ctx.obj["sets"])
-    return Lake.open(ctx.obj["home"], **given)
+    home = find_home(ctx.obj["home"])
+    return Lake(home, Settings.resolve(home, None, given_settings(ctx))[0])
+
+
+def given_settings(ctx: click.Context) -> dict[str, Any]:
+    """What ``--set`` said."""
+    return dict(setting.partition("=")[::2] for setting in ctx.obj["sets"])
 
 
 def json_option(command: Command) -> Command:
@@ -96,13 +109,14 @@ def json_option(command: Command) -> Command:
 
 def write_json(document: Any) -> None:
     """One JSON document, a line, on stdout."""
-    click.echo(json.dumps(document, ensure_ascii=False, default=str))
+    text = json.dumps(document, ensure_ascii=False, default=str)
+    click.echo(text.encode("utf-8", "backslashreplace").decode())  # \udcff, of a broken name, is JSON too
 
 
 def hint(ctx: click.Context, text: str) -> None:
     """A remark on stderr, unless it is to be quiet."""
     if not ctx.obj["quiet"]:
-        click.echo(text, err=True)
+        click.echo(show.safe(text, "\n"), err=True)
 
 
 def path_type(**options: Any) -> click.Path:
@@ -125,5 +139,5 @@ def _leave(error: TablelensError, arguments: Sequence[str]) -> None:
         raise error
     if "--json" in arguments:
         write_json(error_document(error))
-    click.echo(f"Error: {error}", err=True)
+    click.echo(show.safe(f"Error: {error}", "\n"), err=True)
     sys.exit(error.exit_code)

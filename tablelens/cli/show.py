@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.console import Console, JustifyMethod
+from rich.console import Console as RichConsole
+from rich.console import JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -19,14 +20,28 @@ WHOLE = 38
 """Characters of a cell that are never folded for the sake of the columns that give way."""
 
 
+class Console(RichConsole):
+    """Rich's console, but what a closed pipe means is for the command group to say."""
+
+    def on_broken_pipe(self) -> None:
+        """Let it pass."""
+        raise BrokenPipeError
+
+
 def plain(text: object, width: int = 60) -> Text:
     """Text from the lake: control, bidirectional and zero-width characters made visible, cut at a width.
 
     >>> plain("a\x1b[31mb").plain
     'a�[31mb'
     """
-    shown = "".join("�" if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co") else letter for letter in str(text))
+    shown = safe(str(text))
     return Text(shown if len(shown) <= width else shown[: width - 1] + "…")
+
+
+def safe(text: str, keep: str = "") -> str:
+    """Text in which what could steer a terminal is made visible, but for the characters to ``keep``."""
+    loose = ("Cc", "Cf", "Cs", "Co")
+    return "".join("�" if unicodedata.category(c) in loose and c not in keep else c for c in text)
 
 
 def table(
@@ -36,12 +51,12 @@ def table(
     grid = Table(box=None, pad_edge=False, header_style="bold")
     right, short = set(numbers), set(cut)
     cells = [[cell if isinstance(cell, Text) else plain(cell) for cell in row] for row in rows]
-    for i, heading in enumerate(headings):
+    for i, heading in enumerate(map(plain, headings)):
         side: JustifyMethod = "right" if i in right else "left"
         if i in short:
             grid.add_column(heading, justify=side, overflow="ellipsis", no_wrap=True)
         else:
-            widest = max([len(heading), *(row[i].cell_len for row in cells)])
+            widest = max([heading.cell_len, *(row[i].cell_len for row in cells)])
             grid.add_column(heading, justify=side, overflow="fold", min_width=min(widest, WHOLE))
     for row in cells:
         grid.add_row(*row)
@@ -96,7 +111,7 @@ def evidence(hit: Hit, left: str) -> None:
         *(("note", note) for note in hit.notes),
     ]
     table(("", ""), [(name, plain(value, 160)) for name, value in rows])
-    Console(highlight=False, soft_wrap=True).print(Text("\n" + hit.sql))
+    Console(highlight=False, soft_wrap=True).print(Text("\n" + safe(hit.sql, "\n")))
 
 
 def _error(e: Evidence) -> str:

@@ -12,7 +12,7 @@ from click.shell_completion import get_completion_class
 
 from tablelens.catalog.store import Catalog
 from tablelens.cli import show
-from tablelens.cli.main import cli, json_option, lake_of, path_type, write_json
+from tablelens.cli.main import cli, given_settings, json_option, lake_of, path_type, write_json
 from tablelens.errors import CatalogError, NoLake, TablelensError, UsageError
 from tablelens.index import generation
 from tablelens.lake import Lake
@@ -44,7 +44,7 @@ def crawl(
     """
     lake = lake_of(ctx)
     if encoder:
-        lake.settings = Settings.load(lake.home, None, **{**_given(ctx), "encoder": encoder})
+        lake.settings = Settings.load(lake.home, **{**given_settings(ctx), "encoder": encoder})
     if dry_run:
         _dry_run(lake, path, name, as_json)
         return
@@ -59,10 +59,6 @@ def crawl(
         if len(report.failed) > 20:
             click.echo(f"  … and {len(report.failed) - 20:,} more: tablelens status --failed", err=True)
     ctx.exit(PARTIAL if report.failed else 0)
-
-
-def _given(ctx: click.Context) -> dict[str, Any]:
-    return dict(setting.partition("=")[::2] for setting in ctx.obj["sets"])
 
 
 def _dry_run(lake: Lake, path: Path, name: str | None, as_json: bool) -> None:
@@ -186,6 +182,8 @@ def gc(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
       tablelens gc
     """
     lake = lake_of(ctx)
+    if not (lake.home / "catalog.duckdb").exists():
+        raise NoLake(f"nothing has been crawled in {lake.home} yet", "tablelens crawl PATH")
     keep = lake.settings.keep_generations
     now = generation.current(lake.home) or 0
     old = [number for number in generation.generations(lake.home) if number > now or number <= now - keep]
@@ -209,7 +207,7 @@ def config(ctx: click.Context, as_json: bool) -> None:
       TABLELENS_WORKERS=1 tablelens config
     """
     lake = lake_of(ctx)
-    settings, origin = Settings.resolve(lake.home, None, _given(ctx))
+    settings, origin = Settings.resolve(lake.home, None, given_settings(ctx))
     rows = [(name, getattr(settings, name), origin[name], text) for name, _, text in Settings.describe()]
     if as_json:
         found = {name: {"value": value, "origin": source} for name, value, source, _ in rows}

@@ -1,0 +1,239 @@
+"""crawl, status, doctor, gc, config, completion, help; homes and settings."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tablelens.index import generation
+from tablelens.settings import Settings
+from tablelens.testing import make_lake
+
+WORDS = [f"word {i}" for i in range(9)]
+TABLES = {"a.csv": {"x": WORDS, "n": range(9)}, "b.csv": {"x": WORDS}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return make_lake(tmp_path / "lake", TABLES)
+
+
+@pytest.fixture
+def tend(run, home):
+    return lambda *arguments: run("--home", home, *arguments)
+
+
+def test_crawl_for_programs(tend, folder):
+    done = tend("crawl", folder, "--json")
+    report = done.document
+    assert done.code == 0
+    assert {"tables", "columns", "skipped", "failed", "seconds"} <= report.keys()
+    assert (report["tables"], report["columns"], report["read"], report["skipped"], report["failed"]) == (
+        2,
+        3,
+        2,
+        0,
+        [],
+    )
+    assert (report["lake"], report["root"], report["generation"]) == ("lake", str(folder), 1)
+
+
+def test_crawl_for_people(tend, folder):
+    done = tend("crawl", folder)
+    assert (done.code, done.out.startswith("2 tables, 3 columns (2 files read, 0 unchanged, 0 removed)")) == (0, True)
+    assert "read: 2" in done.err
+    assert tend("-q", "crawl", folder).err == ""
+
+
+def test_some_files_failed(tend, folder):
+    (folder / "bad.parquet").write_bytes(b"nothing")
+    done = tend("crawl", folder)
+    assert done.code == 5
+    assert "not read: bad.parquet" in done.err
+    done = tend("crawl", folder, "--json")
+    assert (done.code, [each["path"] for each in done.document["failed"]]) == (5, ["bad.parquet"])
+    assert "bad.parquet" in tend("status", "--failed").out
+    assert tend("status", "--failed", "--json").document["failed"][0]["path"] == "bad.parquet"
+
+
+def test_dry_run_changes_nothing(tend, folder, home):
+    done = tend("crawl", folder, "--dry-run", "--json")
+    assert done.document == {"read": 2, "skipped": 0, "removed": 0, "files": ["a.csv", "b.csv"]}
+    assert tend("crawl", folder, "--dry-run").out == "would read 2 files, skip 0, remove 0\n"
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["/no/such/folder"], 3), ([], 2), ([".", "--refresh", "never"], 2), ([".", "--encoder", "no such"], 3)],
+)
+def test_crawl_errors(tend, home, arguments, code):
+    done = tend("crawl", *arguments, "--json")
+    assert (done.code, done.document.keys()) == (code, {"error"})
+
+
+def test_status(tend, folder):
+    tend("crawl", folder, "--lake", "shop")
+    assert "shop" in tend("status").out
+    (lake,) = tend("status", "--json").document["lakes"]
+    assert (lake["lake"], lake["tables"], lake["columns"], lake["failed"]) == ("shop", 2, 3, 0)
+    assert [table["table"] for table in tend("status", "--tables", "--json").document["tables"]] == ["a.csv", "b.csv"]
+    assert tend("status", "--failed").out == "none\n"
+
+
+def test_doctor(tend, folder, home):
+    assert tend("doctor").code == 6
+    tend("crawl", folder)
+    done = tend("doctor", "--json")
+    assert done.code == 0
+    assert all(check.keys() == {"check", "ok", "detail"} and check["ok"] for check in done.document["checks"])
+    (generation.folder_of(home, 1) / "values.npy").unlink()
+    done = tend("doctor", "--json")
+    assert (done.code, [check["check"] for check in done.document["checks"] if not check["ok"]]) == (
+        6,
+        ["index", "encoder"],
+    )
+    assert "BAD" in tend("doctor").out
+    assert tend("joins", "a.x").code == 8
+
+
+def test_gc(tend, folder, home):
+    for _ in range(2):
+        tend("crawl", folder, "--refresh", "always")
+    done = tend("--set", "keep_generations=1", "gc", "--dry-run", "--json")
+    assert done.document == {"removed": [1], "current": 2, "dry_run": True}
+    assert list(generation.generations(home)) == [1, 2]
+    assert tend("--set", "keep_generations=1", "gc", "--json").document["removed"] == [1]
+    assert list(generation.generations(home)) == [2]
+    assert tend("joins", "a.x", "--json").document["hits"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(tend, shell):
+    done = tend("completion", shell)
+    assert (done.code, "tablelens" in done.out) == (0, True)
+
+
+def test_help(run):
+    assert "crawl" in run("--help").out
+    assert run().code == 2
+    assert run("--version").out == "tablelens, version 0.1.0\n"
+
+
+def commands():
+    from tablelens.cli import ask, demo, measure, tend  # noqa: F401
+    from tablelens.cli.main import cli
+
+    return sorted(cli.commands)
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_has_help_with_an_example(run, command):
+    done = run(command, "--help")
+    assert done.code == 0
+    assert "Example:\n" in done.out
+    assert f"tablelens {command}" in done.out.partition("Example:")[2] or "TABLELENS" in done.out
+
+
+# settings ---------------------------------------------------------------------------------------------------------
+
+
+def setting(tend, name, *arguments):
+    found = tend(*arguments, "config", "--json").document["settings"][name]
+    return found["value"], found["origin"]
+
+
+def test_precedence_and_origin(tend, home, monkeypatch):
+    assert setting(tend, "candidates") == (200, "default")
+    project, own = home.parent / "pyproject.toml", home.parent / "tablelens.toml"
+    project.write_text("[tool.tablelens]\ncandidates = 11\ncells = 16\n[tool.other]\nx = 1\n")
+    assert setting(tend, "candidates") == (11, str(project))
+    own.write_text("candidates = 12\n")
+    assert setting(tend, "candidates") == (12, str(own))
+    assert setting(tend, "cells") == (16, str(project))
+    monkeypatch.setenv("TABLELENS_CANDIDATES", "13")
+    assert setting(tend, "candidates") == (13, "$TABLELENS_CANDIDATES")
+    assert setting(tend, "candidates", "--set", "candidates=14") == (14, "argument")
+
+
+def test_config_lists_every_setting(tend):
+    assert tend("config", "--json").document["settings"].keys() == {name for name, _, _ in Settings.describe()}
+    assert all(name in tend("config").out for name, _, _ in Settings.describe())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("candidates = 'many'", "'many', not int"), ("candidates = 0", "the least it may be is 1"),
+        ("x = 1", "unknown setting 'x'"),
+        ("candidates = true", "True, not int"), ("candidates = 1.5", "1.5, not int"), ("threshold = nan", "nan"),
+        ("no toml", "cannot read settings"), ("candidates = [1]", "not int"), ("candidates = inf", "not int"),
+    ],
+)  # fmt: skip
+def test_bad_settings_say_where_they_are(tend, home, text, words):
+    path = home.parent / "tablelens.toml"
+    path.write_text(text)
+    done = tend("config", "--json")
+    assert (done.code, done.document["error"]["code"]) == (2, "setting")
+    assert words in done.document["error"]["message"]
+    assert str(path) in done.document["error"]["message"]
+
+
+def test_other_variables_are_not_ours(tend, monkeypatch):
+    monkeypatch.setenv("TABLELENS_NOTHING", "x")
+    monkeypatch.setenv("TABLELENS_HOME", "/elsewhere")
+    assert tend("config").code == 0
+
+
+# homes ------------------------------------------------------------------------------------------------------------
+
+
+def where(run, *arguments):
+    return Path(run(*arguments, "config", "--json").document["home"])
+
+
+def test_the_home_is_the_one_given_then_the_variable_then_the_nearest_upward(run, tmp_path, monkeypatch):
+    monkeypatch.delenv("TABLELENS_HOME", raising=False)
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    monkeypatch.chdir(deep)
+    assert where(run) == deep / ".tablelens"
+    (tmp_path / ".tablelens").mkdir()
+    assert where(run) == tmp_path / ".tablelens"
+    (tmp_path / "a" / ".tablelens").mkdir()
+    assert where(run) == tmp_path / "a" / ".tablelens"
+    monkeypatch.setenv("TABLELENS_HOME", str(tmp_path / "set"))
+    assert where(run) == tmp_path / "set"
+    assert where(run, "--home", "here") == deep / "here"
+
+
+# the real program -------------------------------------------------------------------------------------------------
+
+
+def program(*arguments, **options):
+    command = [Path(sys.executable).with_name("tablelens"), *arguments]
+    pipes = {"capture_output": True} | options
+    return subprocess.run(list(map(str, command)), timeout=100, **pipes)
+
+
+def test_the_console_script(folder, home):
+    done = program("--home", home, "crawl", folder, "--json")
+    assert (done.returncode, json.loads(done.stdout)["tables"]) == (0, 2)
+    done = program("--home", home, "joins", "a.x", "--json")
+    assert json.loads(done.stdout)["hits"][0]["table"] == "b.csv"
+    assert done.stderr == b""
+    done = program("--home", home, "joins", b"\xff\xfe.x".decode("utf-8", "surrogateescape"), "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (3, "unknown_table")
+
+
+def test_a_reader_that_went_away_is_no_error(tend, folder, home):
+    tend("crawl", folder)
+    for command in (["status", "--json"], ["preview", "a"], ["config"]):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = program("--home", home, *command, capture_output=False, stdout=writing, stderr=subprocess.PIPE)
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (0, b""), command
