@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,8 @@ from rich.text import Text
 from tablelens.types import Answer, Evidence, Hit
 
 BAR = 5
+FILE_WIDTH = 110
+"""Characters of a line where the answer goes to a file or a pipe."""
 WHOLE = 38
 """Characters of a cell that are never folded for the sake of the columns that give way."""
 
@@ -60,8 +63,7 @@ def table(
             grid.add_column(heading, justify=side, overflow="fold", min_width=min(widest, WHOLE))
     for row in cells:
         grid.add_row(*row)
-    out = Console(highlight=False, soft_wrap=False)
-    out.print(grid, width=out.width if out.is_terminal else max(out.width, 110))
+    Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH).print(grid)
 
 
 def bar(share: float) -> str:
