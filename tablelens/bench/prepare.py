@@ -36,6 +36,7 @@ class Build:
     vectors: int
     lake_bytes: int
     seconds: float
+    """Of the crawl that read every file; NaN where none was timed with this encoder."""
     stages: dict[str, float]
     again_seconds: float
     """A second crawl of the unchanged lake."""
@@ -50,7 +51,7 @@ class Build:
     @property
     def columns_a_second(self) -> float:
         """Columns of the whole crawl over its seconds."""
-        return self.columns / self.seconds if self.seconds else float("nan")
+        return self.columns / self.seconds
 
 
 def prepare(pack: Pack, work: Path, settings: dict[str, Any], progress: Progress) -> tuple[Ground, Build]:
@@ -62,7 +63,7 @@ def prepare(pack: Pack, work: Path, settings: dict[str, Any], progress: Progress
     paths = unpack(pack, work)
     lake = Lake.open(work / "home", **settings)
     report = lake.crawl(work / "lake", NAME, progress=progress)
-    record = _recorded(work, report)
+    record = _recorded(work, report, lake)
     start = time.perf_counter()
     lake.crawl(work / "lake", NAME, progress=progress)
     again = time.perf_counter() - start
@@ -73,8 +74,8 @@ def prepare(pack: Pack, work: Path, settings: dict[str, Any], progress: Progress
         failed=len(report.failed),
         vectors=len(lake.view.generation.vectors),
         lake_bytes=size_of(work / "lake"),
-        seconds=sum(record["stages"].values()),
-        stages=record["stages"],
+        seconds=record.get("seconds", float("nan")),
+        stages=record.get("stages", {}),
         again_seconds=again,
         index_bytes=size_of(generation.folder_of(lake.home, number)),
         catalog_bytes=size_of(lake.home / "catalog.duckdb"),
@@ -108,15 +109,18 @@ def unpack(pack: Pack, work: Path) -> dict[str, str]:
     return paths
 
 
-def _recorded(work: Path, report: CrawlReport) -> dict[str, Any]:
-    """Seconds by stage of the crawl that made the lake: of this one, or of an earlier one where this changed less."""
-    path = work / "crawl.json"
-    record: dict[str, Any] = _json(path) if path.is_file() else {"stages": {}}
-    made = {name: seconds for name, seconds in report.stages.items() if report.read or name not in ("walk", "read")}
-    if report.read or made or not record["stages"]:
-        record = {"stages": record["stages"] | (made or report.stages), "peak_mb": peak_megabytes()}
+def _recorded(work: Path, report: CrawlReport, lake: Lake) -> dict[str, Any]:
+    """Seconds by stage of the crawl that made the lake: of this one, or of an earlier one if this read nothing.
+
+    A crawl that only rebuilt the index, from vectors that were there, says nothing of what the lake takes.
+    """
+    path, encoder = work / "crawl.json", lake.view.generation.encoder
+    if report.read and not report.skipped:
+        record = {"encoder": encoder, "seconds": report.seconds, "stages": report.stages, "peak_mb": peak_megabytes()}
         path.write_text(json.dumps(record), encoding="utf-8")
-    return record
+        return record
+    known = _json(path) if path.is_file() else {}
+    return known if known.get("encoder") == encoder and not report.read else {}
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -19,7 +19,8 @@ candidates of the truth alone, which is easier. P is tie-aware precision, R reca
 min(k, partners); *same name* is the share of hits called as the query is, *outside* that of hits which are no
 candidates of the truth and count as wrong. Own-table columns never count. `semantic hard`: candidates that equality
 would find (containment ≥ 0.3) leave run and truth. `keys among keys`: columns outside the truth leave the run.
-`auto` ranks on below the threshold of what is shown; `auto, as shown` stops there.\
+`auto` ranks on below the threshold of what is shown; `auto, as shown` stops there. Where columns leave the run, a mode
+is asked for so many more hits (500 more for keys); `re-ranked 200` has its 200 candidates and no more.\
 """
 
 
@@ -124,10 +125,11 @@ def build_rows(report: BenchReport) -> list[tuple[str, str]]:
     """What the build took."""
     build = report.build
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in build.stages.items())
+    took = f"{build.seconds:.1f} s ({stages})" + (", timed in an earlier run" if build.reused else "")
     encode = build.stages.get("encode", 0.0)
     return [
-        ("crawl", f"{build.seconds:.1f} s ({stages})" + (", timed in an earlier run" if build.reused else "")),
-        ("columns/s, whole crawl", f"{build.columns_a_second:,.0f}"),
+        ("crawl", took if build.stages else "not timed: the lake was there"),
+        ("columns/s, whole crawl", f"{build.columns_a_second:,.0f}" if build.stages else "–"),
         ("columns/s, encoder", f"{build.vectors / encode:,.0f}" if encode else "–"),
         ("vectors", f"{build.vectors:,}"),
         ("crawl again, unchanged", f"{build.again_seconds:.2f} s ({_ratio(build.seconds, build.again_seconds)})"),
@@ -135,8 +137,8 @@ def build_rows(report: BenchReport) -> list[tuple[str, str]]:
         ("lake", megabytes(build.lake_bytes)),
         ("index", megabytes(build.index_bytes)),
         ("catalogue", f"{megabytes(build.catalog_bytes)}, its snapshot {megabytes(build.snapshot_bytes)}"),
-        ("peak memory, crawl", f"{build.peak_mb:,.0f} MB, without the workers"),
-        ("peak memory, queries", f"{report.peak_mb:,.0f} MB (the bench's own truth and the mapped index included)"),
+        ("peak memory, crawl", f"{_megabytes(build.peak_mb)}, with the bench's truth, without the workers"),
+        ("memory after all queries", f"{_megabytes(report.resident_mb)}, of it truth {_megabytes(report.truth_mb)}"),
     ]
 
 
@@ -169,6 +171,10 @@ def milliseconds(seconds: float) -> str:
 def megabytes(size: int) -> str:
     """Bytes for people."""
     return f"{size / 1e6:,.1f} MB"
+
+
+def _megabytes(amount: float) -> str:
+    return "–" if math.isnan(amount) else f"{amount:,.0f} MB"
 
 
 def _ratio(first: float, again: float) -> str:

@@ -17,7 +17,7 @@ from tablelens.bench.arms import Arm, ModeArm, RerankArm
 from tablelens.bench.baselines import EnsembleArm, NameArm, OverlapArm, SentenceArm, Sketches, check_model, datasketch
 from tablelens.bench.fuzzy import FuzzyScore, fuzzy_scores
 from tablelens.bench.ground import Ground
-from tablelens.bench.machine import load, machine, peak_megabytes
+from tablelens.bench.machine import load, machine, resident_megabytes
 from tablelens.bench.pack import PackQuery, QuerySet, read_pack
 from tablelens.bench.prepare import Build, prepare
 from tablelens.errors import UsageError
@@ -94,8 +94,10 @@ class BenchReport:
     speed: tuple[Speed, ...]
     baselines: tuple[BaselineBuild, ...]
     fuzzy: tuple[FuzzyScore, ...]
-    peak_mb: float
-    """Greatest memory of the modes' process, before any baseline was built."""
+    truth_mb: float
+    """Memory after the pack's truth was read, before the lake was opened."""
+    resident_mb: float
+    """Memory after the queries of the modes, before any baseline was built: truth and mapped index included."""
     load: tuple[str, str]
     """Mean number of running processes at the start and at the end."""
     settings: dict[str, Any]
@@ -124,6 +126,7 @@ def run(folder: Path, options: Options, work: Path | None = None, progress: Prog
     for model in options.models.values():
         check_model(model)
     pack = read_pack(folder, options.limit_tables, options.queries)
+    truth = resident_megabytes()
     with ExitStack() as stack:
         if work is None:
             work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -133,7 +136,7 @@ def run(folder: Path, options: Options, work: Path | None = None, progress: Prog
         own: list[Arm] = [*modes, shown, RerankArm(ground)]
         _warm_up(ground, modes)
         quality, speed = _measured(ground, own, options, told)
-        peak = peak_megabytes()
+        resident = resident_megabytes()
         more, faster, built = _baselines(ground, options, told)
         pairs = folder / "fuzzy"
         fuzzy = fuzzy_scores(pairs, MODES, options.settings) if pairs.is_dir() else ()
@@ -146,7 +149,8 @@ def run(folder: Path, options: Options, work: Path | None = None, progress: Prog
         speed=(*speed, *faster),
         baselines=tuple(built),
         fuzzy=fuzzy,
-        peak_mb=peak,
+        truth_mb=truth,
+        resident_mb=resident,
         load=(start, load()),
         settings=options.settings,
         machine=facts,

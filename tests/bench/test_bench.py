@@ -74,6 +74,10 @@ def test_a_work_folder_is_used_again_for_the_same_pack_alone(measured):
     assert again.build.seconds == pytest.approx(first.build.seconds)
     assert sorted(path.stat().st_mtime_ns for path in (work / "lake").rglob("*") if path.is_file()) == files
     assert not any(row.arm.startswith("LSH") for row in again.quality)
+    (work / "crawl.json").unlink()
+    untimed = bench.run(pack, bench.Options(ks=(3,), ensemble=False, queries=1, settings=SETTINGS), work)
+    assert ("crawl", "not timed: the lake was there") in reports.build_rows(untimed)
+    assert reports.as_document(untimed)["build"]["seconds"] is None
     with pytest.raises(UsageError, match="another pack or size"):
         bench.run(pack, bench.Options(limit_tables=5, settings=SETTINGS), work)
 
