@@ -16,6 +16,8 @@ from tablelens.types import ColumnRef, Evidence, Hit
 
 SURE = 0.5
 """Least probability of a join that a path may use."""
+SURE_NUMBERS = 0.9
+"""The same for columns of numbers, which meet by accident more often than a chain of joins can bear."""
 FAN_OUT = 60
 """Tables that the middle of a path of three joins may lead over, the surest first."""
 
@@ -77,6 +79,8 @@ class PathFinder:
         return self._edges[table]
 
     def _keep(self, best: dict[int, Step], place: int, hit: Hit) -> None:
+        if self.view.value("family", place) == "number" and hit.probability < SURE_NUMBERS:
+            return
         other = int(self.view.table_ids[self.view.generation.places(np.array([hit.column.id]))[0]])
         if other not in best or best[other].probability < hit.probability:
             best[other] = Step(self.view.ref(place), hit.column, hit.probability, hit.evidence)
