@@ -6,8 +6,12 @@ python docs/build_reference.py [--check]
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
+from dataclasses import MISSING, fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,21 +19,55 @@ from tablelens import errors
 from tablelens.cli import ask, demo, measure, tend
 from tablelens.cli.main import cli
 from tablelens.contextualize.templates import TEMPLATES, ColumnFacts, contextualize
-from tablelens.settings import Settings
+from tablelens.settings import CHOICES, Settings
 
 HERE = Path(__file__).parent / "reference"
 COMMANDS = (ask, demo, measure, tend)  # importing them registers the commands
 NOTE = "<!-- written by docs/build_reference.py -->\n\n"
+EXIT_CODES = (
+    (0, "done; none found is an answer too"),
+    (1, "an error that no other code names"),
+    (2, "the call is off: an option, a name, a setting"),
+    (3, "something named does not exist"),
+    (4, "a file or an encoder cannot be read"),
+    (5, "`crawl`: done, but some files could not be read"),
+    (6, "`doctor`: something is wrong"),
+    (8, "the catalogue is locked, or it or the index is damaged"),
+    (130, "interrupted; what was done is kept"),
+)
+API = {
+    "The lake": {"tablelens.lake": ("Lake",), "tablelens.settings": ("Settings",)},
+    "Answers": {
+        "tablelens.types": ("Answer", "Hit", "ColumnRef", "Evidence", "CrawlReport", "RawTable"),
+        "tablelens.discover.tables": ("TableHit",),
+        "tablelens.discover.paths": ("JoinPath", "Step"),
+        "tablelens.discover.joins": ("Request",),
+        "tablelens.pipeline.crawl": ("Plan",),
+    },
+    "Encoders": {
+        "tablelens.encoders": ("load_encoder", "encoder_names", "ColumnEncoder", "StaticEncoder", "SentenceEncoder"),
+        "tablelens.types": ("ColumnText",),
+    },
+    "Engines and progress": {
+        "tablelens.engines.local": ("LocalEngine",),
+        "tablelens.engines.base": ("InlineEngine",),
+        "tablelens.progress": ("Progress",),
+    },
+    "For tests": {"tablelens.testing": ("HashEncoder", "make_lake", "assert_same_hits")},
+}
+"""Heading → module → names that the page of the Python API lists."""
 
 
 def commands() -> str:
-    """Each command with its help."""
+    """Each command with its help, and the exit codes."""
     pages = [_help(cli, None, "tablelens")]
     parent = click.Context(cli, info_name="tablelens")
     for name in cli.list_commands(parent):
         command = cli.get_command(parent, name)
         assert command is not None
         pages.append(f"## {name}\n\n" + _help(command, parent, name))
+    codes = [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES]
+    pages.append("## Exit codes\n\n| code | meaning |\n|---|---|\n" + "\n".join(codes) + "\n")
     return "# Commands\n\n" + "\n".join(pages)
 
 
@@ -39,20 +77,35 @@ def _help(command: click.Command, parent: click.Context | None, name: str) -> st
 
 
 def settings() -> str:
-    """Each setting with its default."""
-    rows = [f"| `{name}` | `{default}` | {text} |" for name, default, text in Settings.describe()]
-    return "# Settings\n\n| setting | default | what it does |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+    """Each setting with its default and what it may be."""
+    least = {f.name: f.metadata["minimum"] for f in fields(Settings)}
+    rows = []
+    for name, default, text in Settings.describe():
+        may = " or ".join(f"`{choice}`" for choice in CHOICES.get(name, ()))
+        may = may or ("text" if isinstance(default, str) else f"at least {least[name]:g}")
+        rows.append(f"| `{name}` | `{default}` | {may} | {text} |")
+    head = """# Settings
+
+A setting is given as `--set NAME=VALUE` before the command, as the variable `TABLELENS_` with its name in capitals,
+as `NAME = VALUE` in `tablelens.toml` or under `[tool.tablelens]` in `pyproject.toml` beside the home, or in Python as
+`Lake.open(home, NAME=VALUE)`. The first of these that names it wins; `tablelens config` says which did.
+
+"""
+    return head + "| setting | default | may be | what it does |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def error_codes() -> str:
     """Each error with code, exit code and meaning."""
     classes = [cls for cls in vars(errors).values() if isinstance(cls, type) and issubclass(cls, errors.TablelensError)]
-    rows = [
-        f"| `{cls.__name__}` | `{cls.code}` | {cls.exit_code} | {(cls.__doc__ or '').splitlines()[0]} |"
-        for cls in classes
-    ]
-    head = '# Errors\n\nIn `--json` mode an error is `{"error": {"code", "message", "hint"}}`.\n\n'
-    return head + "| class | code | exit code | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    rows = [f"| `{cls.__name__}` | `{cls.code}` | {cls.exit_code} | {_first_line(cls)} |" for cls in classes]
+    tree = inspect.getdoc(errors) or ""
+    tree = "\n".join(line for line in tree.splitlines() if line.startswith("    "))
+    head = (
+        '# Errors\n\nWith `--json` an error is `{"error": {"code", "message", "hint"}}` on standard output; '
+        "`code` is stable. In Python,\n`except tablelens.TablelensError` catches them all.\n\n"
+    )
+    table = "| class | code | exit code | meaning |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    return f"{head}```text\n{inspect.cleandoc(tree)}\n```\n\n{table}"
 
 
 def templates() -> str:
@@ -60,10 +113,87 @@ def templates() -> str:
     cells = ["Apple", "GE", "Microsoft", "Yahoo!", "Amazon"]
     facts = ColumnFacts("Company", "Company information", cells, 5, (9, 2, 5.6), (1, 1, 1.0), "Firms of the USA.")
     rows = [f"| `{name}` | {contextualize(facts, name)} |" for name in TEMPLATES]
-    return "# Templates\n\nDeepJoin's seven, for one column.\n\n| name | text |\n|---|---|\n" + "\n".join(rows) + "\n"
+    words = contextualize(facts, unit="words")
+    head = "# Templates\n\nDeepJoin's seven, for one column. The numbers are the greatest, least and mean length.\n\n"
+    tail = f"\nWith `stat_unit` set to `words`, `title-colname-stat-col` is:\n\n{words}\n"
+    return head + "| name | text |\n|---|---|\n" + "\n".join(rows) + "\n" + tail
 
 
-PAGES = {"cli.md": commands, "settings.md": settings, "errors.md": error_codes, "templates.md": templates}
+def python() -> str:
+    """The public names with their signatures and the first line of what they say."""
+    top = ", ".join(f"`{name}`" for name in import_module("tablelens").__all__)
+    parts = [f"# Python\n\n`from tablelens import …` gives {top}.\n"]
+    for heading, modules in API.items():
+        parts.append(f"## {heading}\n")
+        for module, names in modules.items():
+            parts += [_entry(getattr(import_module(module), name), f"{module}.{name}") for name in names]
+    return "\n".join(parts)
+
+
+def _entry(found: Any, path: str) -> str:
+    """A class with its fields and methods, or a function."""
+    name = path.rpartition(".")[2]
+    if not isinstance(found, type):
+        return f"### {name}\n\n`{path}{_signature(found)}`\n\n{_first_line(found)}\n"
+    lines = [f"### {name}\n\n`{path}`\n\n{_first_line(found)}\n"]
+    if found is Settings:
+        lines[0] += "\nIts fields are in [settings](settings.md).\n"
+    elif is_dataclass(found):
+        lines.append("```python\n" + "\n".join(_field(field) for field in fields(found)) + "\n```\n")
+    elif "__init__" in vars(found) and found.__name__ != "Lake" and not getattr(found, "_is_protocol", False):
+        lines.append(f"`{name}{_signature(found)}`\n")
+    rows = [row for member in vars(found) if not member.startswith("_") and (row := _member(found, member))]
+    if rows:
+        lines.append("| | |\n|---|---|\n" + "\n".join(rows) + "\n")
+    return "\n".join(lines)
+
+
+def _field(field: Any) -> str:
+    default = "" if field.default is MISSING else f" = {field.default!r}".replace("'", '"')  # as ruff formats it
+    return f"{field.name}: {field.type}{default}"
+
+
+def _member(owner: type, name: str) -> str:
+    """A row for a method or property that has a docstring."""
+    raw = inspect.getattr_static(owner, name)
+    doc = _first_line(getattr(raw, "__func__", raw))
+    if isinstance(raw, property) or type(raw).__name__ == "cached_property":
+        return f"| `{name}` | {doc} |"
+    if inspect.isfunction(raw) or isinstance(raw, classmethod):
+        signature = _signature(getattr(owner, name)).replace("|", "\\|")
+        return f"| `{name}{signature}` | {doc} |"
+    return ""
+
+
+def _signature(found: Any) -> str:
+    """Parameters with types and defaults as they are written, without self."""
+    parts, star = [], False
+    for parameter in inspect.signature(found).parameters.values():
+        if parameter.name == "self":
+            continue
+        mark = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        if parameter.kind is parameter.KEYWORD_ONLY and not star:
+            parts.append("*")
+        star = star or parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_POSITIONAL)
+        hint = "" if parameter.annotation is parameter.empty else f": {parameter.annotation}"
+        default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+        parts.append(f"{mark}{parameter.name}{hint}{default}")
+    returns = inspect.signature(found).return_annotation
+    made = "" if isinstance(found, type) or returns is inspect.Signature.empty else f" -> {returns}"
+    return f"({', '.join(parts)}){made}"
+
+
+def _first_line(found: Any) -> str:
+    return (inspect.getdoc(found) or "").partition("\n\n")[0].replace("\n", " ").replace("``", "`")
+
+
+PAGES = {
+    "cli.md": commands,
+    "settings.md": settings,
+    "errors.md": error_codes,
+    "templates.md": templates,
+    "python.md": python,
+}
 
 
 def main() -> int:

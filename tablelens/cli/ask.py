@@ -127,7 +127,7 @@ def explain(ctx: click.Context, left: str, right: str, as_json: bool) -> None:
 
     \b
     Example:
-      tablelens explain world/countries.iso2 aviation/airports.country
+      tablelens explain world/countries.iso2 aviation/airports.iso_country
     """
     lake = lake_of(ctx)
     hit = lake.explain(left, right)
@@ -150,7 +150,7 @@ def path(ctx: click.Context, left: str, right: str, hops: int, k: int, as_json: 
 
     \b
     Example:
-      tablelens path aviation/airports world/currencies
+      tablelens path aviation/airports finance/currencies
     """
     found = lake_of(ctx).paths(left, right, hops=hops, k=k)
     if as_json:
