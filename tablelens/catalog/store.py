@@ -236,6 +236,11 @@ class Catalog:
         flat = found["vector"].combine_chunks().flatten().to_numpy()
         return found["column_id"].to_numpy(), flat.reshape(found.num_rows, -1)
 
+    def embedded(self, revision: str, template: str) -> npt.NDArray[np.int64]:
+        """Ids of the columns that have a vector of one encoder and template."""
+        found = self.arrow("SELECT column_id FROM embeddings WHERE revision = ? AND template = ?", [revision, template])
+        return np.asarray(found["column_id"].to_numpy())
+
     def store_embeddings(self, table: pa.Table) -> None:
         """Put vectors in place of those that the same columns had. Columns of the table as in ``EmbeddingRow``."""
         with self.transaction() as session:

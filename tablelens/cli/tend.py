@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def crawl(
     """
     lake = lake_of(ctx)
     if encoder:
-        lake.settings = Settings.load(lake.home, **{**given_settings(ctx), "encoder": encoder})
+        lake.settings = replace(lake.settings, encoder=encoder)
     if dry_run:
         _dry_run(lake, path, name, as_json)
         return
@@ -185,8 +186,7 @@ def gc(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
     if not (lake.home / "catalog.duckdb").exists():
         raise NoLake(f"nothing has been crawled in {lake.home} yet", "tablelens crawl PATH")
     keep = lake.settings.keep_generations
-    now = generation.current(lake.home) or 0
-    old = [number for number in generation.generations(lake.home) if number > now or number <= now - keep]
+    now, old = generation.current(lake.home) or 0, generation.unneeded(lake.home, keep)
     if not dry_run:
         with Catalog(lake.home / "catalog.duckdb"):  # no crawl may be writing a generation meanwhile
             old = collect(lake.home, keep)

@@ -13,6 +13,7 @@ from tablelens.crawl.jsonlines import read_json, read_json_lines
 from tablelens.crawl.opening import opened
 from tablelens.crawl.parquet import read_parquet
 from tablelens.crawl.unpack import SUFFIX, Content, packing, read_packed, read_plain
+from tablelens.crawl.walk import BOOKS, PARQUETS
 from tablelens.crawl.workbook import read_workbook
 from tablelens.errors import UnreadableFile
 from tablelens.settings import Settings
@@ -20,7 +21,6 @@ from tablelens.types import FoundFile, RawTable
 
 PARQUET, ZIP, OLE = b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _JSON, _LINES = (".json",), (".ndjson", ".jsonl")
-_BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 
 
 def read_file(file: FoundFile, settings: Settings) -> list[RawTable]:
@@ -50,7 +50,7 @@ def _read(handle: BinaryIO, file: FoundFile, settings: Settings) -> list[RawTabl
     codec = packing(head)
     if not codec:
         return _read_plain(handle, head, name, file, settings)
-    if name.endswith(_BOOKS) or name.endswith((".parquet", ".pq")):
+    if name.endswith((*BOOKS, *PARQUETS)):
         raise UnreadableFile(f"a {codec} archive under another format's name", reason="unsupported")
     limit = settings.max_file_mb << 20
     content = read_packed(handle, codec, limit, file.size, settings.max_unpacked_ratio)
@@ -59,11 +59,11 @@ def _read(handle: BinaryIO, file: FoundFile, settings: Settings) -> list[RawTabl
 
 
 def _read_plain(handle: BinaryIO, head: bytes, name: str, file: FoundFile, settings: Settings) -> list[RawTable]:
-    if head.startswith(PARQUET) or name.endswith((".parquet", ".pq")):
+    if head.startswith(PARQUET) or name.endswith(PARQUETS):
         return [read_parquet(handle, file.size, settings)]
-    if head.startswith(ZIP) or (head.startswith(OLE) and name.endswith(_BOOKS)):
+    if head.startswith(ZIP) or (head.startswith(OLE) and name.endswith(BOOKS)):
         return read_workbook(handle, file.size, settings)
-    if name.endswith(_BOOKS):
+    if name.endswith(BOOKS):
         raise UnreadableFile("not a workbook", reason="damaged")
     if packing(b"", name):
         raise UnreadableFile(f"not a {packing(b'', name)} archive", reason="damaged")

@@ -13,7 +13,9 @@ from tablelens.types import FoundFile
 
 PACKED = (".gz", ".zst", ".bz2")
 TEXT = (".csv", ".tsv", ".tab", ".psv", ".json", ".ndjson", ".jsonl")
-WHOLE = (".parquet", ".pq", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+PARQUETS = (".parquet", ".pq")
+BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+WHOLE = (*PARQUETS, *BOOKS)
 SUFFIXES = (*TEXT, *WHOLE, *(text + packed for text in TEXT for packed in PACKED))
 """Endings of the files that hold tables; other files are none of ours."""
 

@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from tablelens.discover.view import LakeView
+from tablelens.discover.view import LakeView, Mask
 from tablelens.index.postings import FULL
-from tablelens.profile.normalize import hash_value, normalize
+from tablelens.profile.normalize import hash_cells
 from tablelens.types import Cardinality, Evidence, Family, Hashes, Ids, Kind
 
 EXAMPLES = 5
@@ -52,10 +52,7 @@ class Query:
     @cached_property
     def cell_places(self) -> npt.NDArray[np.int64]:
         """Places in the postings of the kept cells, in their order; -1 for cells that the lake does not hold."""
-        values = self.view.generation.postings.values
-        hashes = np.array([hash_value(normalize(cell) or "") for cell in self.cells], np.uint64)
-        found = np.minimum(np.searchsorted(values, hashes), max(len(values) - 1, 0))
-        return np.where(values[found] == hashes, found, -1) if len(values) else np.full(len(hashes), -1)
+        return self.view.generation.postings.find(hash_cells(self.cells))
 
     @property
     def limit(self) -> np.uint64:
@@ -103,10 +100,10 @@ def count(query: Query, places: Ids, overlap: Ids | None = None) -> Counted:
     return Counted(places, np.rint(whole).astype(np.int64), containment, reverse, jaccard, error)
 
 
-def evidence_of(query: Query, counted: Counted, i: int, cosine: float | None = None) -> Evidence:
-    """The evidence on one candidate, with examples of cells that match and that do not."""
+def evidence_of(query: Query, counted: Counted, i: int, held: Mask, cosine: float | None = None) -> Evidence:
+    """The evidence on one candidate, with examples of cells that match and that do not; ``held`` as held_cells."""
     view, place = query.view, int(counted.places[i])
-    matched, unmatched = _examples(query, place)
+    matched, unmatched = _examples(query, held)
     rows_each = query.filled / max(query.distinct, 1) * view.filled[place] / max(view.distinct[place], 1)
     join_rows = round(float(counted.overlap[i]) * rows_each)
     return Evidence(
@@ -142,7 +139,7 @@ def _below(query: Query, place: int) -> tuple[float, float]:
     return mine, float(query.view.distinct[place] if theirs is None else np.searchsorted(theirs, limit, side="right"))
 
 
-def held_cells(query: Query, place: int) -> npt.NDArray[np.bool_]:
+def held_cells(query: Query, place: int) -> Mask:
     """Which of the query's kept cells the candidate holds, shape (len(query.cells),)."""
     own = query.view.generation.postings.values_of(place)
     if not len(own) or not query.cells:
@@ -151,18 +148,17 @@ def held_cells(query: Query, place: int) -> npt.NDArray[np.bool_]:
     return np.asarray(own[found] == query.cell_places)
 
 
-def same_spelling(query: Query, place: int) -> bool:
+def same_spelling(query: Query, place: int, held: Mask) -> bool:
     """Whether the cells that both sides kept are written alike, so that plain equality joins them."""
     written = set(query.view.value("cells", place))
-    shared = [cell for cell, held in zip(query.cells, held_cells(query, place), strict=True) if held]
+    shared = [cell for cell, hit in zip(query.cells, held, strict=True) if hit]
     if len(written) < query.view.distinct[place]:  # not all were kept: leave out those that cannot be looked up
         folded = {" ".join(cell.casefold().split()) for cell in written}
         shared = [cell for cell in shared if " ".join(cell.casefold().split()) in folded]
     return bool(shared) and written.issuperset(shared)
 
 
-def _examples(query: Query, place: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _examples(query: Query, held: Mask) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Cells of the query that the candidate holds, and that it does not."""
-    held = held_cells(query, place)
     matched, unmatched = np.flatnonzero(held)[:EXAMPLES], np.flatnonzero(~held)[:EXAMPLES]
     return tuple(query.cells[i] for i in matched), tuple(query.cells[i] for i in unmatched)

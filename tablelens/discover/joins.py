@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tablelens.discover import sql
-from tablelens.discover.evidence import Counted, Query, count, evidence_of, same_spelling
+from tablelens.discover.evidence import Counted, Query, count, evidence_of, held_cells, same_spelling
 from tablelens.discover.rank import Calibration, hubness
-from tablelens.discover.view import FAMILIES, LakeView, Mask
+from tablelens.discover.view import LakeView, Mask
 from tablelens.errors import UsageError
 from tablelens.index.postings import Overlaps
 from tablelens.types import Answer, Hit, Ids, Mode
@@ -113,12 +113,12 @@ def _calibration(query: Query) -> Calibration:
 def allowed_columns(query: Query, request: Request) -> Mask:
     """Columns that may be hits at all: usable, of the query's family, of other tables, as the request says."""
     view = query.view
-    enough = view.strength >= request.min_distinct
-    if request.mode == "auto":  # a small table's key is a join partner, however few values it has
-        enough |= view.key & (view.distinct >= 2)
-    allowed = view.usable & enough & (not query.excluded) & (view.family == FAMILIES.index(query.family))
+    if query.excluded:
+        return np.zeros(len(view), bool)
+    # a small table's key is a join partner, however few values it has: in mode auto
+    allowed = view.pool(query.family, request.min_distinct, request.mode == "auto")
     if query.table_id >= 0:
-        allowed &= view.table_ids != query.table_id
+        allowed = allowed & (view.table_ids != query.table_id)
     asked = view.matching(request.lake, request.tables, request.kind)
     return np.asarray(allowed if asked is None else allowed & asked)
 
@@ -213,10 +213,11 @@ def _shown(view: LakeView, ranked: Ranked, request: Request) -> list[int]:
 def _hit(query: Query, ranked: Ranked, i: int) -> Hit:
     view, place = query.view, int(ranked.counted.places[i])
     cosine = None if np.isnan(ranked.cosine[i]) else float(ranked.cosine[i])
-    evidence = evidence_of(query, ranked.counted, i, cosine)
+    held = held_cells(query, place)
+    evidence = evidence_of(query, ranked.counted, i, held, cosine)
     ref = view.ref(place)
     names = f"a.{sql.identifier(query.name)}", f"b.{sql.identifier(ref.column)}"
-    same = same_spelling(query, place)
+    same = same_spelling(query, place, held)
     on = sql.equal(*names, sql.comparison(query.family, (query.kind, ref.kind), evidence.matched, same_spelling=same))
     notes = []
     if ranked.hub > HUB and ranked.hub * len(view) > HUB_COLUMNS:

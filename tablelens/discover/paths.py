@@ -81,7 +81,7 @@ class PathFinder:
     def _keep(self, best: dict[int, Step], place: int, hit: Hit) -> None:
         if self.view.value("family", place) == "number" and hit.probability < SURE_NUMBERS:
             return
-        other = int(self.view.table_ids[self.view.generation.places(np.array([hit.column.id]))[0]])
+        other = int(self.view.table_ids[self._place(hit.column)])
         if other not in best or best[other].probability < hit.probability:
             best[other] = Step(self.view.ref(place), hit.column, hit.probability, hit.evidence)
 

@@ -19,7 +19,7 @@ columns that are all wanted the one that holds more of the query's values comes 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
@@ -38,7 +38,8 @@ class Calibration:
     """Weights of the logistic model, all but the bias at or above zero."""
 
     bias: float
-    weights: tuple[float, ...] = field(default=(0.0,) * len(SIGNS))
+    weights: tuple[float, ...]
+    """One a sign, in the order of ``SIGNS``."""
 
     @classmethod
     @lru_cache(maxsize=16)

@@ -15,10 +15,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tablelens.crawl.walk import BOOKS, PACKED, TEXT, WHOLE
 from tablelens.discover import sql
 from tablelens.errors import UnknownColumn, UnknownTable, UsageError
 from tablelens.index.generation import Generation
-from tablelens.types import ColumnRef, Ids
+from tablelens.types import ColumnRef, Family, Ids
 
 Mask = npt.NDArray[np.bool_]
 FAMILIES = ("", "text", "number", "date")
@@ -188,6 +189,23 @@ class LakeView:
             raise UsageError(f"{reference!r} names no column", "write TABLE.COLUMN, for example orders.customer_id")
         return self.column(table, column)
 
+    def pool(self, family: Family, min_distinct: int, keys: bool) -> Mask:
+        """Columns of a family that may be hits at all: of enough values of their own, or with ``keys`` a key.
+
+        The same for every query, so it is made once; whoever narrows it makes a new one.
+        """
+        asked = family, min_distinct, keys
+        if asked not in self._pools:
+            enough = self.strength >= min_distinct
+            if keys:
+                enough |= self.key & (self.distinct >= 2)
+            self._pools[asked] = self.usable & enough & (self.family == FAMILIES.index(family))
+        return self._pools[asked]
+
+    @cached_property
+    def _pools(self) -> dict[tuple[Family, int, bool], Mask]:
+        return {}
+
     def matching(self, lake: str | None, tables: str | None, kind: str | None) -> Mask | None:
         """Columns of a lake, of tables that match a glob, of a kind; None where nothing is asked."""
         masks = []
@@ -224,11 +242,9 @@ def file_and_part(table: str) -> tuple[str, str]:
     (('book.xlsx', 'Sheet #1'), ('no#1.csv', ''))
     """
     for place, letter in enumerate(table):
-        if letter == "#" and table[:place].lower().endswith(_BOOKS):
+        if letter == "#" and table[:place].lower().endswith(BOOKS):
             return table[:place], table[place + 1 :]
     return table, ""
 
 
-_TEXT = (".csv", ".tsv", ".tab", ".psv", ".json", ".ndjson", ".jsonl")
-_BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
-SUFFIXES = frozenset((*_TEXT, ".parquet", ".pq", *_BOOKS, ".gz", ".zst", ".bz2"))
+SUFFIXES = frozenset((*TEXT, *WHOLE, *PACKED))

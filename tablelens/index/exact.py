@@ -29,6 +29,18 @@ def check_vectors(vectors: Vectors, dimension: int) -> Vectors:
     return rows
 
 
+def places_of(ordered: Ids, labels: Ids) -> Ids:
+    """Where labels stand among ascending ones.
+
+    Raises:
+        KeyError: one of them is not there.
+    """
+    places = np.minimum(np.searchsorted(ordered, labels), max(len(ordered) - 1, 0))
+    if len(labels) and (not len(ordered) or (ordered[places] != labels).any()):
+        raise KeyError("a label that the index does not hold")
+    return places
+
+
 class ExactIndex:
     """All vectors in one matrix, ascending by label.
 
@@ -70,10 +82,7 @@ class ExactIndex:
 
     def vectors(self, labels: Ids) -> Vectors:
         """The vectors of labels, shape (n, d)."""
-        places = np.minimum(np.searchsorted(self._labels, labels), max(len(self) - 1, 0))
-        if len(labels) and (not len(self) or (self._labels[places] != labels).any()):
-            raise KeyError("a label that the index does not hold")
-        return self._matrix[places]
+        return self._matrix[places_of(self._labels, labels)]
 
     def save(self, folder: Path) -> dict[str, Any]:
         """Write labels and vectors."""

@@ -134,9 +134,7 @@ def load(home: Path, number: int | None = None) -> Generation:
     if number is None:
         raise NoLake(f"nothing has been crawled in {home} yet", "run `tablelens crawl PATH`")
     folder = folder_of(home, number)
-    manifest = read_manifest(folder)
-    for name, said in manifest["files"].items():
-        _check(folder / name, said)
+    manifest = check(folder)
     source = pa.memory_map(str(folder / "columns.arrow"))
     vectors = manifest["vectors"]
     return Generation(
@@ -147,6 +145,18 @@ def load(home: Path, number: int | None = None) -> Generation:
         manifest["encoder"],
         manifest["roots"],
     )
+
+
+def check(folder: Path) -> dict[str, Any]:
+    """The manifest of a generation, after each file was held against it; nothing is loaded.
+
+    Raises:
+        DamagedIndex: a file is missing, of another size or of another content than the manifest says.
+    """
+    manifest = read_manifest(folder)
+    for name, said in manifest["files"].items():
+        _check(folder / name, said)
+    return manifest
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -176,6 +186,12 @@ def generations(home: Path) -> Iterator[int]:
     """Numbers of the generations on disk, ascending."""
     names = [path.name for path in (home / "index").iterdir()] if (home / "index").is_dir() else []
     yield from sorted(int(name) for name in names if name.isdigit())
+
+
+def unneeded(home: Path, keep: int) -> list[int]:
+    """Generations before the ``keep`` newest, and those that were cut off before they could answer."""
+    now = current(home) or 0
+    return [number for number in generations(home) if number > now or number <= now - keep]
 
 
 def drop(home: Path, number: int) -> None:

@@ -20,7 +20,7 @@ import hnswlib
 import numpy as np
 
 from tablelens.errors import IndexFault
-from tablelens.index.exact import check_vectors
+from tablelens.index.exact import check_vectors, places_of
 from tablelens.index.hnsw_file import read_records
 from tablelens.types import Ids, Vectors
 
@@ -103,9 +103,7 @@ class HnswIndex:
 
     def vectors(self, labels: Ids) -> Vectors:
         """The vectors of labels, shape (n, d)."""
-        places = np.minimum(np.searchsorted(self._labels, labels), max(len(self) - 1, 0))
-        if len(labels) and (not len(self) or (self._labels[places] != labels).any()):
-            raise KeyError("a label that the index does not hold")
+        places_of(self._labels, labels)
         if not len(labels):
             return np.empty((0, self.dimension), np.float32)
         if self._mapped is None:

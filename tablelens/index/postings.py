@@ -109,10 +109,15 @@ class Postings:
 
     def places(self, hashes: Hashes) -> npt.NDArray[np.int64]:
         """Places in ``values`` of those hashes that the lake holds, ascending."""
-        found = np.searchsorted(self.values, hashes)
-        found = found[found < len(self.values)] if len(hashes) else found
-        kept = np.intersect1d(self.values[found], hashes, assume_unique=False)
-        return np.searchsorted(self.values, kept)
+        found = self.find(hashes)
+        return np.unique(found[found >= 0])
+
+    def find(self, hashes: Hashes) -> npt.NDArray[np.int64]:
+        """The place in ``values`` of each hash, in the order given, shape (n,); -1 for one that the lake lacks."""
+        if not len(self.values):
+            return np.full(len(hashes), -1)
+        found = np.minimum(np.searchsorted(self.values, hashes), len(self.values) - 1)
+        return np.where(self.values[found] == hashes, found, -1)
 
     def values_of(self, column: int) -> npt.NDArray[np.uint32]:
         """Places of a column's values, ascending."""

@@ -21,7 +21,7 @@ from tablelens.index.exact import ExactIndex
 from tablelens.index.hnsw import HnswIndex
 from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
-from tablelens.profile.normalize import hash_value, normalize
+from tablelens.profile.normalize import hash_cells
 from tablelens.progress import Progress, Stopwatch
 from tablelens.settings import Settings
 from tablelens.types import ColumnProfile, ColumnText, Hashes, Ids, Vectors
@@ -34,7 +34,7 @@ GROWN = 0.1
 def answers(home: Path, number: int, encoder: ColumnEncoder, settings: Settings) -> bool:
     """Whether the current generation is whole and was made as the settings ask."""
     try:
-        made = generation.load(home, number).encoder
+        made = generation.check(generation.folder_of(home, number))["encoder"]
     except DamagedIndex:
         return False
     return made == describe(encoder, settings) and generation.catalog_of(home, number).is_file()
@@ -91,7 +91,7 @@ def encode_columns(
     progress: Progress,
 ) -> None:
     """Give a vector to each text column that has none of this encoder."""
-    have, _ = catalog.embeddings(encoder.revision, template_key(settings))
+    have = catalog.embedded(encoder.revision, template_key(settings))
     ids = columns["id"].to_numpy()
     wanted = (columns["family"].to_numpy(zero_copy_only=False) == "text") & (
         columns["excluded"].to_numpy(zero_copy_only=False) == ""
@@ -157,11 +157,10 @@ def _filled(facts: ColumnFacts, hashes: Hashes, settings: Settings) -> ColumnTex
 
 def frequencies(cells: Sequence[str], postings: Postings) -> npt.NDArray[np.int64]:
     """Document frequency of each cell: how many columns of the lake hold its value."""
-    hashes = np.array([hash_value(normalize(cell) or "") for cell in cells], np.uint64)
-    if not len(postings.values):
-        return np.zeros(len(hashes), np.int64)
-    found = np.minimum(np.searchsorted(postings.values, hashes), len(postings.values) - 1)
-    return np.where(postings.values[found] == hashes, postings.frequency(found), 0)
+    found = postings.find(hash_cells(cells))
+    counts = np.zeros(len(found), np.int64)
+    counts[found >= 0] = postings.frequency(found[found >= 0])
+    return counts
 
 
 def index_vectors(
@@ -219,10 +218,10 @@ def grow(
 
 def collect(home: Path, keep: int) -> list[int]:
     """Remove generations before the ``keep`` newest, and what a crawl that was cut off left; the numbers removed."""
-    now = generation.current(home) or 0
-    gone = [number for number in generation.generations(home) if number > now or number <= now - keep]
+    gone = generation.unneeded(home, keep)
     for number in gone:
         generation.drop(home, number)
+    now = generation.current(home) or 0
     generation.sweep(home, keep=set(range(now - keep + 1, now + 1)))
     return gone
 

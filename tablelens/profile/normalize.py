@@ -48,6 +48,11 @@ def hash_value(value: str) -> int:
     return xxhash.xxh3_64_intdigest(value.encode("utf-8", "surrogatepass"))
 
 
+def hash_cells(cells: Iterable[str]) -> Hashes:
+    """The hash of each cell's value, in the order of the cells, shape (n,); that of "" where a cell holds none."""
+    return np.fromiter((hash_value(normalize(cell) or "") for cell in cells), np.uint64)
+
+
 def hash_values(values: Iterable[str]) -> Hashes:
     """Sorted, distinct hashes of normalised values, shape (n,).
 
