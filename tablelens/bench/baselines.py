@@ -41,7 +41,7 @@ class OverlapArm:
         """Candidates by falling containment."""
         asked = self.ground.query(query)
         postings = self.ground.view.generation.postings
-        places = postings.overlaps(asked.places, k, self.ground.rivals(query, pool)).columns
+        places = postings.overlaps(asked.places, k, self.ground.rivals(query, pool).__getitem__).columns
         return by_containment(self.ground, query, places)[:k]
 
 

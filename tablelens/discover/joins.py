@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tablelens.discover import sql
+from tablelens.discover.allowed import Allowed
 from tablelens.discover.evidence import Counted, Query, count, evidence_of, held_cells, same_spelling
 from tablelens.discover.rank import Calibration, hubness
-from tablelens.discover.view import LakeView, Mask
+from tablelens.discover.view import LakeView
 from tablelens.errors import UsageError
 from tablelens.index.postings import Overlaps
 from tablelens.types import Answer, Hit, Ids, Mode
@@ -22,7 +23,12 @@ HUB = 0.01
 """Share of the lake's columns above which a column's values are said to be everywhere."""
 HUB_COLUMNS = 100
 """Columns that this must be at least: in a small lake a share says little."""
+RARE = 0.02
+"""Share of the columns with vectors below which filters let so little through that it is weighed vector by vector …"""
+WEIGHED = 50_000
+"""… as long as it is no more than this many columns."""
 Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +116,17 @@ def _calibration(query: Query) -> Calibration:
     return Calibration.of(str(query.view.generation.encoder["name"]))
 
 
-def allowed_columns(query: Query, request: Request) -> Mask:
+def allowed_columns(query: Query, request: Request) -> Allowed:
     """Columns that may be hits at all: usable, of the query's family, of other tables, as the request says."""
     view = query.view
     if query.excluded:
-        return np.zeros(len(view), bool)
+        return Allowed(view, None)
     # a small table's key is a join partner, however few values it has: in mode auto
-    allowed = view.pool(query.family, request.min_distinct, request.mode == "auto")
-    if query.table_id >= 0:
-        allowed = allowed & (view.table_ids != query.table_id)
-    asked = view.matching(request.lake, request.tables, request.kind)
-    return np.asarray(allowed if asked is None else allowed & asked)
+    pool = view.pool(query.family, request.min_distinct, request.mode == "auto")
+    return Allowed(view, pool, query.table_id, view.matching(request.lake, request.tables, request.kind))
 
 
-def _rank(query: Query, request: Request, allowed: Mask, calibration: Calibration) -> Ranked:
+def _rank(query: Query, request: Request, allowed: Allowed, calibration: Calibration) -> Ranked:
     wanted = max(request.k, request.candidates) if request.mode == "auto" else request.k
     if request.per_table:
         wanted = max(wanted, 20 * request.k)
@@ -140,7 +143,7 @@ def _rank(query: Query, request: Request, allowed: Mask, calibration: Calibratio
     return Ranked(counted.take(order), score[order], probability[order], cosine[order], hubness(query))
 
 
-def propose(query: Query, request: Request, allowed: Mask, wanted: int) -> tuple[Counted, Floats]:
+def propose(query: Query, request: Request, allowed: Allowed, wanted: int) -> tuple[Counted, Floats]:
     """Candidates of the arms that the mode asks for, counted, and their cosine to the query (NaN where unknown)."""
     postings = query.view.generation.postings
     shared, places = None, np.empty(0, np.int64)
@@ -157,29 +160,42 @@ def propose(query: Query, request: Request, allowed: Mask, wanted: int) -> tuple
 
 def _most_contained(query: Query, shared: Overlaps, wanted: int) -> Ids:
     """The columns with the greatest containment, ties by Jaccard: exact."""
-    counted = count(query, shared.columns, shared.counts)
-    order = np.lexsort((shared.columns, -counted.jaccard, -counted.containment))[:wanted]
-    return shared.columns[order]
+    columns, counts = shared.columns, shared.counts
+    if query.exact and len(columns) > wanted:  # what holds less than the last that is wanted need not be weighed
+        last = np.partition(counts, -wanted)[-wanted]
+        likely = (counts >= last) | ~query.view.exact[columns]
+        columns, counts = columns[likely], counts[likely]
+    counted = count(query, columns, counts)
+    order = np.lexsort((columns, -counted.jaccard, -counted.containment))[:wanted]
+    return columns[order]
 
 
-def _by_vector(query: Query, request: Request, allowed: Mask, wanted: int) -> Ids:
-    """The columns whose vectors give the greatest score, best first; asks for more until enough are allowed."""
+def _by_vector(query: Query, request: Request, allowed: Allowed, wanted: int) -> Ids:
+    """The columns whose vectors give the greatest score, best first."""
     generation = query.view.generation
     assert query.vector is not None
-    share = float(allowed[query.view.embedded].mean()) if len(generation.vectors) else 1.0
+    share = allowed.share()
+    if share < RARE and len(few := allowed.embedded()) <= WEIGHED:
+        labels = generation.ids[few]
+        scores = generation.vectors.vectors(labels) @ query.vector
+    else:
+        labels, scores = _nearest(query, query.vector, allowed, wanted, share)
+    if request.mode == "semantic":  # by angle: a candidate's size says nothing of its meaning
+        scores = scores / np.maximum(np.linalg.norm(generation.vectors.vectors(labels), axis=1), 1e-9)
+    order = np.argsort(-scores, kind="stable")[:wanted]
+    return generation.places(labels[order])
+
+
+def _nearest(query: Query, vector: Floats32, allowed: Allowed, wanted: int, share: float) -> tuple[Ids, Floats32]:
+    """(labels, scores) of the nearest allowed columns; asks for more until they are enough."""
+    generation = query.view.generation
     ask = min(int(wanted / max(share, 0.01)) + 50, len(generation.vectors))
     while True:
-        labels, scores = generation.vectors.query(query.vector[None, :], ask)[0]
-        places = generation.places(labels)
-        kept = allowed[places]
+        labels, scores = generation.vectors.query(vector[None, :], ask)[0]
+        kept = allowed(generation.places(labels))
         if kept.sum() >= wanted or len(labels) < ask or ask == len(generation.vectors):
-            break
+            return labels[kept], scores[kept]
         ask = min(4 * ask, len(generation.vectors))
-    if request.mode == "semantic":  # by angle: a candidate's size says nothing of its meaning
-        lengths = np.linalg.norm(generation.vectors.vectors(labels), axis=1)
-        order = np.argsort(-scores / np.maximum(lengths, 1e-9), kind="stable")
-        places, kept = places[order], kept[order]
-    return places[kept][:wanted]
 
 
 def _cosine(query: Query, places: Ids) -> Floats:

@@ -72,7 +72,8 @@ class PathFinder:
         """The surest join of a table to each other table."""
         if table not in self._edges:
             best: dict[int, Step] = {}
-            for place in np.flatnonzero((self.view.table_ids == table) & self.view.usable).tolist():
+            places = self.view.places_of(table)
+            for place in places[self.view.usable[places]].tolist():
                 for hit in find_joins(query_of_place(self.view, place), self.request).hits:
                     self._keep(best, place, hit)
             self._edges[table] = best

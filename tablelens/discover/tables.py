@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tablelens.discover.view import LakeView, Mask
+from tablelens.discover.view import LakeView
 from tablelens.errors import UsageError
 from tablelens.index.words import WordIndex, words_of
 
@@ -73,8 +73,7 @@ def _by_meaning(view: LakeView, vector: npt.NDArray[np.float32] | None) -> list[
 
 
 def _hit(view: LakeView, table: int, score: float, asked: list[str]) -> TableHit:
-    mine: Mask = view.table_ids == table
-    places = np.flatnonzero(mine).tolist()
+    places = view.places_of(table).tolist()
     names = tuple(view.value("column", place) for place in places)
     first = places[0]
     held = set(words_of(" ".join([view.value("title", first), *names])))

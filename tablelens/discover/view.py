@@ -23,6 +23,9 @@ from tablelens.types import ColumnRef, Family, Ids
 
 Mask = npt.NDArray[np.bool_]
 FAMILIES = ("", "text", "number", "date")
+SAMPLE = 4000
+FILTERS = 32
+"""Filters whose masks are kept."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,9 @@ class LakeView:
 
     def _array(self, name: str) -> npt.NDArray[Any]:
         return self.generation.columns[name].to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+
+    def _equal(self, name: str, value: str) -> Mask:
+        return np.asarray(pc.equal(self.generation.columns[name], value))
 
     @cached_property
     def table_ids(self) -> Ids:
@@ -57,8 +63,7 @@ class LakeView:
     @cached_property
     def family(self) -> npt.NDArray[np.int8]:
         """Place in ``FAMILIES``, by place."""
-        names = self._array("family")
-        return np.select([names == name for name in FAMILIES], range(len(FAMILIES)), 0).astype(np.int8)
+        return np.asarray(pc.index_in(self.generation.columns["family"], pa.array(FAMILIES)), np.int8)
 
     @cached_property
     def strength(self) -> Ids:
@@ -68,7 +73,7 @@ class LakeView:
     @cached_property
     def usable(self) -> Mask:
         """Columns that may take part in joins."""
-        return np.asarray(self._array("excluded") == "")
+        return self._equal("excluded", "")
 
     @cached_property
     def key(self) -> Mask:
@@ -91,6 +96,12 @@ class LakeView:
         mask = np.zeros(len(self), bool)
         mask[self.generation.places(self.generation.vectors.labels())] = True
         return mask
+
+    @cached_property
+    def sample(self) -> Ids:
+        """Some columns that have a vector, evenly spread over the lake: shares are told from them."""
+        places = np.flatnonzero(self.embedded)
+        return places[:: max(len(places) // SAMPLE, 1)]
 
     def source(self, place: int) -> str:
         """What a FROM clause reads a column's table from."""
@@ -151,6 +162,10 @@ class LakeView:
             raise UsageError(f"{table!r} is the name of {len(runs)} tables", f"say which: {', '.join(names[:5])}")
         return np.arange(*runs[0])
 
+    def places_of(self, table_id: int) -> Ids:
+        """Places of the columns of a table by its id; ids of tables rise with those of their columns."""
+        return np.arange(*np.searchsorted(self.table_ids, [table_id, table_id + 1]))
+
     def _full_name(self, place: int) -> str:
         return f"{self.value('lake', place)}:{self.value('table', place)}"
 
@@ -207,17 +222,30 @@ class LakeView:
         return {}
 
     def matching(self, lake: str | None, tables: str | None, kind: str | None) -> Mask | None:
-        """Columns of a lake, of tables that match a glob, of a kind; None where nothing is asked."""
-        masks = []
-        if lake is not None:
-            masks.append(self._array("lake") == lake)
-        if kind is not None:
-            masks.append(self._array("kind") == kind)
+        """Columns of a lake, of tables that match a glob, of a kind; None where nothing is asked.
+
+        The masks of the last filters are kept, so that asking one again costs nothing.
+        """
+        if lake is None and tables is None and kind is None:
+            return None
+        asked, kept = (lake, tables, kind), self._matching
+        if asked not in kept:
+            while len(kept) >= FILTERS:
+                kept.pop(next(iter(kept)), None)
+            kept[asked] = self._mask(lake, tables, kind)
+        return kept[asked]
+
+    @cached_property
+    def _matching(self) -> dict[tuple[str | None, ...], Mask]:
+        return {}
+
+    def _mask(self, lake: str | None, tables: str | None, kind: str | None) -> Mask:
+        masks = [self._equal(name, value) for name, value in (("lake", lake), ("kind", kind)) if value is not None]
         if tables is not None:
             names = self.generation.columns["table"]
             fits = [name for name in pc.unique(names).to_pylist() if fnmatch.fnmatchcase(name, tables)]
-            masks.append(np.isin(self._array("table"), fits))
-        return np.logical_and.reduce(masks) if masks else None
+            masks.append(np.asarray(pc.is_in(names, pa.array(fits, names.type))))
+        return np.asarray(np.logical_and.reduce(masks))
 
     def _some(self, table: str) -> str:
         return str(self.names[self._tables[table][0][0]])

@@ -1,5 +1,9 @@
 """The value arm: an inverted index from value hashes to columns, in flat arrays that are mapped into memory.
 
+Each array is a .npy file of its own (format 1.0, little-endian, C order), with v values, c columns and p postings. A
+column is its place in ``columns.arrow``. Other readers may map them too: their layout only changes with the format
+number of the manifest (``index/generation.py``).
+
     values      uint64[v]      the lake's distinct value hashes, sorted
     starts      int64[v + 1]   where each value's columns begin in ``columns``
     columns     uint32[p]      the columns that hold each value, one run a value
@@ -13,7 +17,7 @@ very common values are not walked when a bound shows that they cannot bring a ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +30,12 @@ FULL = np.uint64(2**64 - 1)
 ARRAYS = ("values", "starts", "columns", "own_starts", "own", "limits")
 WALK = 1_500_000
 """Postings walked before common values are held back and bounded."""
+MARKED = 1 << 15
+"""Values of asked columns from which on it is quicker to mark the query's values in an array of the lake's."""
 
 Counts = npt.NDArray[np.int64]
+Allowed = Callable[[Ids], npt.NDArray[np.bool_]]
+"""Says which of some columns may be found; asked of the columns that turned up, so that no query looks at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,47 +139,63 @@ class Postings:
         """Document frequency: the number of columns that hold each value."""
         return np.asarray(self.starts[places + 1] - self.starts[places])
 
-    def overlaps(
-        self, places: npt.NDArray[np.integer], k: int, allowed: npt.NDArray[np.bool_] | None = None
-    ) -> Overlaps:
+    def overlaps(self, places: npt.NDArray[np.integer], k: int, allowed: Allowed | None = None) -> Overlaps:
         """Columns that share values with the query, at least all of the k with the greatest overlap.
 
-        Counts are exact. Columns come ascending; with ``allowed``, only those that it marks.
+        Counts are exact. Columns come ascending; with ``allowed``, only those that it lets through. What it costs
+        goes with the postings of the query's values, not with the number of columns.
         """
         places = np.asarray(places, np.int64)
         reach = self.frequency(places)
         order = np.argsort(reach, kind="stable")
         walked = int(np.searchsorted(np.cumsum(reach[order]), WALK, side="right"))
         light, heavy = places[order[:walked]], places[order[walked:]]
-        counts = self._count(light)
-        if allowed is not None:
-            counts *= allowed
+        found, counts = self._count(light, allowed)
         if len(heavy):
             sure = _kth(counts, k)
             if sure <= len(heavy):  # an unseen column could still reach the top k: walk the common values too
-                counts += self._count(heavy) if allowed is None else self._count(heavy) * allowed
+                found, counts = self._count(places, allowed)
             else:
-                rivals = np.flatnonzero(counts >= sure - len(heavy))
-                return Overlaps(rivals, counts[rivals] + self.count_in(heavy, rivals), complete=False)
-        found = np.flatnonzero(counts)
-        return Overlaps(found, counts[found])
+                near = counts >= sure - len(heavy)
+                rivals = found[near]
+                return Overlaps(rivals, counts[near] + self.count_in(heavy, rivals), complete=False)
+        return Overlaps(found, counts)
 
     def count_in(self, places: npt.NDArray[np.integer], columns: Ids) -> Counts:
         """How many of the query's values each given column holds, shape (len(columns),)."""
         if not len(columns) or not len(places):
             return np.zeros(len(columns), np.int64)
-        asked = np.zeros(len(self.values), bool)
-        asked[places] = True
         starts, sizes = self.own_starts[columns], self.own_starts[columns + 1] - self.own_starts[columns]
-        hits = asked[self.own[_runs(starts, sizes)]]
+        hits = self._among(self.own[_runs(starts, sizes)], np.asarray(places))
         ends = np.cumsum(sizes)
         total = np.concatenate(([0], np.cumsum(hits)))
         return np.asarray(total[ends] - total[ends - sizes], np.int64)
 
-    def _count(self, places: npt.NDArray[np.integer]) -> Counts:
+    def _among(self, values: npt.NDArray[np.uint32], asked: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+        """Which values are asked for; the quicker of two ways."""
+        if len(values) < MARKED:
+            ordered = np.sort(asked).astype(np.uint32)
+            return np.asarray(ordered[np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)] == values)
+        marks = np.zeros(len(self.values), bool)
+        marks[asked] = True
+        return np.asarray(marks[values])
+
+    def _count(self, places: npt.NDArray[np.integer], allowed: Allowed | None) -> tuple[Ids, Counts]:
+        """The columns, ascending, that hold any of some values, and how many of them each holds."""
         starts = self.starts[places]
         holders = self.columns[_runs(starts, self.starts[places + 1] - starts)]
-        return np.bincount(holders, minlength=len(self))
+        if len(holders) > len(self):
+            counts = np.bincount(holders, minlength=len(self))
+            found = np.flatnonzero(counts)
+            counts = counts[found]
+        else:
+            holders = np.sort(holders)
+            first = np.flatnonzero(np.append(True, holders[1:] != holders[:-1])[: len(holders)])
+            found, counts = holders[first].astype(np.int64), np.diff(first, append=len(holders))
+        if allowed is None:
+            return found, counts
+        kept = allowed(found)
+        return found[kept], counts[kept]
 
 
 def _starts(sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

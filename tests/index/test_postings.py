@@ -22,8 +22,8 @@ def index_of(sets):
 def assert_overlaps(sets, query, k, allowed=None):
     """All of the top k are there with their true counts; nothing is there that has another count."""
     index = index_of(sets)
-    marks = None if allowed is None else np.array([i in allowed for i in range(len(sets))], bool)
-    found = index.overlaps(index.places(hashes(query)), k, marks)
+    lets = None if allowed is None else lambda columns: np.isin(columns, list(allowed))
+    found = index.overlaps(index.places(hashes(query)), k, lets)
     counts = dict(zip(found.columns.tolist(), found.counts.tolist(), strict=True))
     truth = {
         i: len(values & query) for i, values in enumerate(sets) if values & query and (allowed is None or i in allowed)
