@@ -112,6 +112,18 @@ class ColumnProfile:
         return "date" if self.kind == "date" else "number"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """Which values of some columns of a table stand in one row.
+
+    ``positions`` are the columns, m of them; ``cells``, uint16 (m, rows), the place of each value in the sorted hashes
+    of its column, 65,535 where the row has none.
+    """
+
+    positions: tuple[int, ...]
+    cells: npt.NDArray[np.uint16]
+
+
 @dataclass(frozen=True, slots=True)
 class TableProfile:
     """One table with its columns, ready for the catalogue."""
@@ -123,6 +135,7 @@ class TableProfile:
     columns: tuple[ColumnProfile, ...]
     warnings: tuple[str, ...] = ()
     truncated: bool = False
+    alignment: Alignment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +217,24 @@ class Hit:
     notes: tuple[str, ...] = ()
     hub: float = 0.0
     """Share of the lake's columns in whose value sets this column's typical value is found."""
+    verdict: bool | None = None
+    """What a person said of the join, where one did."""
+
+
+ColumnName = tuple[str, str, str]
+"""(lake, table, column)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person said of a pair of columns: whether they join. Either may stand left."""
+
+    left: ColumnName
+    right: ColumnName
+    joins: bool
+    note: str = ""
+    decided: str = ""
+    """When, in UTC."""
 
 
 @dataclass(frozen=True, slots=True)

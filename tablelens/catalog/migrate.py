@@ -7,7 +7,14 @@ import sqlalchemy as sa
 from tablelens.catalog.models import SCHEMA_VERSION, Base
 from tablelens.errors import CatalogError, CatalogVersion
 
-STEPS: dict[int, tuple[str, ...]] = {}
+_SIDES = ", ".join(f"{side}_{part}" for side in ("left", "right") for part in ("lake", "table", "column"))
+STEPS: dict[int, tuple[str, ...]] = {
+    2: (
+        "CREATE TABLE IF NOT EXISTS alignments (table_id BIGINT PRIMARY KEY, positions INTEGER[], cells USMALLINT[])",
+        f"CREATE TABLE IF NOT EXISTS verdicts ({_SIDES.replace(',', ' TEXT,')} TEXT, joins BOOLEAN, note TEXT, "
+        f"decided_at TIMESTAMP, PRIMARY KEY ({_SIDES}))",
+    ),
+}
 """Version → the statements that lead to it from the version before."""
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class ListOf(UserDefinedType[Any]):
@@ -136,6 +136,30 @@ class ColumnRow(Base):
     cells: Mapped[Any] = mapped_column(ListOf("VARCHAR"))
     hashes: Mapped[Any] = mapped_column(ListOf("UBIGINT"))
     exact: Mapped[bool] = mapped_column(sa.Boolean)
+
+
+class AlignmentRow(Base):
+    """Which values of some columns of a table stand in one row, see ``types.Alignment``; ``cells`` end to end."""
+
+    __tablename__ = "alignments"
+    table_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    positions: Mapped[Any] = mapped_column(ListOf("INTEGER"))
+    cells: Mapped[Any] = mapped_column(ListOf("USMALLINT"))
+
+
+class VerdictRow(Base):
+    """What a person said of a pair of columns. Columns go by name, so that a crawl does not lose it."""
+
+    __tablename__ = "verdicts"
+    left_lake: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    left_table: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    left_column: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    right_lake: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    right_table: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    right_column: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    joins: Mapped[bool] = mapped_column(sa.Boolean)
+    note: Mapped[str] = mapped_column(sa.Text)
+    decided_at: Mapped[datetime] = mapped_column(sa.TIMESTAMP)
 
 
 class EmbeddingRow(Base):

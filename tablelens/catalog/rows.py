@@ -30,6 +30,9 @@ COLUMNS = pa.schema(
     + [("histogram_edges", pa.list_(pa.float64())), ("histogram_counts", pa.list_(pa.int64()))]
     + [("cells", pa.list_(pa.string())), ("hashes", pa.list_(pa.uint64())), ("exact", pa.bool_())]
 )
+ALIGNMENTS = pa.schema(
+    [("table_id", pa.int64()), ("positions", pa.list_(pa.int32())), ("cells", pa.large_list(pa.uint16()))]
+)
 COLUMNS_SQL = """
     SELECT c.id, c.table_id, l.name AS lake, t.name AS "table", c.name AS "column", t.title, c.kind, c.family, c.texts,
            c.rows, c.nulls, c.distinct_values AS "distinct", c.density, c.is_key AS "key", c.excluded, c.exact,
@@ -40,10 +43,11 @@ COLUMNS_SQL = """
 def from_outcomes(
     lake_id: int, config: str, outcomes: Sequence[tuple[FileOutcome, int]], start: Mapping[str, int]
 ) -> dict[str, pa.Table]:
-    """Rows of files, tables and columns with ids from ``start`` upward."""
+    """Rows of files, tables, columns and alignments, with ids from ``start`` upward."""
     files: list[tuple[Any, ...]] = []
     tables: list[tuple[Any, ...]] = []
     columns: list[tuple[Any, ...]] = []
+    alignments: list[tuple[Any, ...]] = []
     for outcome, attempts in outcomes:
         file_id = start["files"] + len(files)
         f = outcome.file
@@ -66,10 +70,13 @@ def from_outcomes(
             tables.append(_table_row(table_id, lake_id, file_id, f.path, table))
             first = start["columns"] + len(columns)
             columns += [_column_row(first + i, lake_id, table_id, column) for i, column in enumerate(table.columns)]
+            if table.alignment is not None:
+                alignments.append((table_id, table.alignment.positions, table.alignment.cells.reshape(-1)))
     return {
         "files": _arrow(files, FILES),
         "tables": _arrow(tables, TABLES),
         "columns": _arrow(columns, COLUMNS),
+        "alignments": _arrow(alignments, ALIGNMENTS),
     }
 
 

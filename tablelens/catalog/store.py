@@ -28,9 +28,9 @@ from sqlalchemy.pool import NullPool
 
 from tablelens.catalog import rows
 from tablelens.catalog.migrate import migrate
-from tablelens.catalog.models import CrawlRow, FileRow, GenerationRow, LakeRow, Meta
+from tablelens.catalog.models import CrawlRow, FileRow, GenerationRow, LakeRow, Meta, VerdictRow
 from tablelens.errors import CatalogError, CatalogLocked, UnknownLake, UsageError
-from tablelens.types import FileOutcome, Hashes
+from tablelens.types import FileOutcome, Hashes, Verdict
 
 INDEXED = "indexed"
 _HEADERS = 3 * 4096
@@ -209,10 +209,10 @@ class Catalog:
             for name, table in made.items():
                 _insert(session, name, table)
             session.merge(Meta(key=INDEXED, value="0"))
-        for name, table in made.items():
-            self._next[name] = start[name] + table.num_rows
+        for name, number in start.items():
+            self._next[name] = number + made[name].num_rows
 
-    # columns, vectors, generations ---------------------------------------------------------------------------
+    # columns and vectors --------------------------------------------------------------------------------------
 
     def columns(self) -> pa.Table:
         """All columns, ascending by id, with what the index keeps of them (see ``rows.COLUMNS_SQL``)."""
@@ -224,6 +224,10 @@ class Catalog:
         lists = found["h"].combine_chunks() if found["h"].num_chunks != 1 else found["h"].chunk(0)
         offsets = lists.offsets.to_numpy()
         return lists.values.to_numpy()[offsets[0] : offsets[-1]], np.diff(offsets).astype(np.int64)
+
+    def alignments(self) -> pa.Table:
+        """All alignments, ascending by table id: ``table_id``, ``positions``, ``cells``."""
+        return self.arrow("SELECT table_id, positions, cells FROM alignments ORDER BY table_id")
 
     def embeddings(self, revision: str, template: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """(column ids, vectors (n, d)) that one encoder made with one template, ascending by id."""
@@ -250,6 +254,29 @@ class Catalog:
             raw.unregister("fresh")
         with self.transaction() as session:  # a key deleted and inserted in one transaction would be refused
             _insert(session, "embeddings", table)
+
+    # verdicts --------------------------------------------------------------------------------------------------
+
+    def verdicts(self) -> list[Verdict]:
+        """What people said of pairs of columns, the oldest first."""
+        with self.transaction() as session:
+            found = session.scalars(sa.select(VerdictRow).order_by(VerdictRow.decided_at)).all()
+        return [_verdict(row) for row in found]
+
+    def decide(self, verdict: Verdict) -> None:
+        """Keep a verdict, in place of an earlier one on the same pair."""
+        with self.transaction() as session:
+            session.merge(VerdictRow(**_sides(verdict), joins=verdict.joins, note=verdict.note, decided_at=_now()))
+
+    def undecide(self, verdict: Verdict) -> bool:
+        """Forget the verdict on a pair; whether there was one."""
+        with self.transaction() as session:
+            row = session.get(VerdictRow, tuple(_sides(verdict).values()))
+            if row is not None:
+                session.delete(row)
+        return row is not None
+
+    # generations -----------------------------------------------------------------------------------------------
 
     def indexed(self) -> int:
         """The number of the generation that was made of just what is in the catalogue; 0 where there is none."""
@@ -299,6 +326,7 @@ class Catalog:
         tables = f"SELECT id FROM tables WHERE file_id IN ({files})"
         raw.execute(f"DELETE FROM embeddings WHERE column_id IN (SELECT id FROM columns WHERE table_id IN ({tables}))")
         raw.execute(f"DELETE FROM columns WHERE table_id IN ({tables})")
+        raw.execute(f"DELETE FROM alignments WHERE table_id IN ({tables})")
         raw.execute(f"DELETE FROM tables WHERE file_id IN ({files})")
         raw.execute(f"DELETE FROM files WHERE id IN ({files})")
         raw.unregister("gone")
@@ -330,6 +358,22 @@ def _insert(session: Session, name: str, table: pa.Table) -> None:
     raw.register("fresh", table)
     raw.execute(f"INSERT INTO {name} BY NAME SELECT * FROM fresh")
     raw.unregister("fresh")
+
+
+def _sides(verdict: Verdict) -> dict[str, str]:
+    """The key of a verdict's row: both columns in a fixed order, for a join has no direction."""
+    both = sorted((verdict.left, verdict.right))
+    return {
+        f"{side}_{part}": name
+        for side, names in zip(("left", "right"), both, strict=True)
+        for part, name in zip(("lake", "table", "column"), names, strict=True)
+    }
+
+
+def _verdict(row: VerdictRow) -> Verdict:
+    left = row.left_lake, row.left_table, row.left_column
+    right = row.right_lake, row.right_table, row.right_column
+    return Verdict(left, right, row.joins, row.note, row.decided_at.isoformat(timespec="seconds"))
 
 
 def _now() -> datetime:

@@ -70,8 +70,21 @@ class Ranked:
     hub: float
 
 
-def find_joins(query: Query, request: Request, calibration: Calibration | None = None) -> Answer:
-    """The hits of one query. Below the threshold of mode auto nothing is found, and that is an answer."""
+def find_joins(
+    query: Query,
+    request: Request,
+    calibration: Calibration | None = None,
+    judged: Mapping[int, bool] | None = None,
+) -> Answer:
+    """The hits of one query. Below the threshold of mode auto nothing is found, and that is an answer.
+
+    Args:
+        query: the column that is asked for.
+        request: how to look.
+        calibration: weights of the probability, those of the index's encoder if not given.
+        judged: what people said of other columns, by place. Joins that they confirmed come first, those that they
+            denied are no hits; in mode deepjoin, which is the paper's, verdicts have no part.
+    """
     start = time.perf_counter()
     notes = [query.excluded] if query.excluded else []
     allowed = allowed_columns(query, request)
@@ -79,8 +92,11 @@ def find_joins(query: Query, request: Request, calibration: Calibration | None =
         notes.append(
             f"{query.name!r} holds {query.family or 'no'} values, which have no vector: only modes auto and equi apply"
         )
-    ranked = _rank(query, request, allowed, calibration or _calibration(query))
-    hits = tuple(_hit(query, ranked, i) for i in _shown(query.view, ranked, request))
+    judged = judged if judged and request.mode != "deepjoin" else {}
+    for place in judged:
+        allowed[place] &= judged[place]
+    ranked = _rank(query, request, allowed, calibration or _calibration(query), judged)
+    hits = tuple(_hit(query, ranked, i, judged) for i in _shown(query.view, ranked, request))
     return Answer(
         query.table,
         query.name,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tablelens.profile.align import COLUMNS, NULL, ROWS, align
 from tablelens.profile.kinds import as_day, as_number, count_texts, kind_of
 from tablelens.profile.normalize import hash_value, normalize
 from tablelens.settings import Settings
@@ -19,6 +20,9 @@ from tablelens.types import ColumnProfile, Kind, RawTable, TableProfile, ValueSe
 BINS = 10
 TOP = 10
 KIND_SAMPLE = 1000
+NAME_LENGTH = 60
+"""Mean characters of a column that names things, at most."""
+LEAST = 3
 CELL_LENGTH = 200
 """Characters of a kept cell; what is longer is for reading, not for joining."""
 
@@ -33,22 +37,37 @@ class _Distinct:
     cells: list[str]
     counts: Counts
     hashes: npt.NDArray[np.uint64]
+    rows: pa.Array
+    """For each row the place of its cell among the cells as written, null where there is none."""
+    written: Counts
+    """For each cell as written the place of its value in ``hashes``, -1 where it has none."""
+
+    def codes(self) -> Counts:
+        """For each row the place of its value among the sorted hashes, -1 where it has none."""
+        rank = np.empty(len(self.hashes) + 1, np.int64)
+        rank[np.argsort(self.hashes)] = np.arange(len(self.hashes))
+        rank[-1] = -1
+        lookup = np.append(rank[self.written], -1)
+        return np.asarray(lookup[self.rows.fill_null(len(self.written)).to_numpy(zero_copy_only=False)])
 
 
 def profile_table(path: str, table: RawTable, settings: Settings) -> TableProfile:
     """Profile every column of a table that was read from ``path``."""
-    columns = tuple(
-        profile_column(table.data.column(i), settings, position=i, name=name, original_name=table.names[i])
-        for i, name in enumerate(table.data.column_names)
-    )
+    columns, codes = [], {}
+    for i, name in enumerate(table.data.column_names):
+        found = _distinct(as_strings(table.data.column(i)))
+        columns.append(_profile(table.data.column(i), found, settings, i, name, table.names[i]))
+        if len(codes) < COLUMNS and len(table.data) <= ROWS and _may_name(columns[-1]):
+            codes[i] = found.codes()
     return TableProfile(
         table.part,
         title_of(path, table.part),
         table.format,
         table.data.num_rows,
-        columns,
+        tuple(columns),
         table.warnings,
         table.truncated,
+        align(codes),
     )
 
 
@@ -61,7 +80,12 @@ def profile_column(
     >>> p.distinct, p.nulls, p.kind, p.top_values
     (2, 1, 'text', (('DE', 2), ('FR', 1)))
     """
-    found = _distinct(as_strings(data))
+    return _profile(data, _distinct(as_strings(data)), settings, position, name, original_name)
+
+
+def _profile(
+    data: pa.ChunkedArray, found: _Distinct, settings: Settings, position: int, name: str, original_name: str
+) -> ColumnProfile:
     filled = int(found.counts.sum())
     some = found.values[:KIND_SAMPLE]
     kind = kind_of(data.type, some, filled)
@@ -136,28 +160,48 @@ def value_set(hashes: npt.NDArray[np.uint64], settings: Settings) -> ValueSet:
 
 def _distinct(cells: pa.Array) -> _Distinct:
     """Distinct values in order of falling count, then hash: the order of rows has no part in it."""
-    counted = pc.value_counts(cells)
-    merged: dict[str, list[int | str]] = {}
-    written: dict[str, int] = {}
-    for cell, count in zip(counted.field(0).to_pylist(), counted.field(1).to_pylist(), strict=True):
-        value = None if cell is None else normalize(cell)
+    coded = cells.dictionary_encode()
+    rows = coded.indices
+    size = len(coded.dictionary)
+    totals = np.bincount(rows.drop_null().to_numpy(), minlength=size)
+    merged: dict[str, int] = {}
+    forms: list[str] = []
+    counts: list[int] = []
+    most: list[int] = []
+    written = np.full(size, -1, np.int64)
+    for i, (cell, count) in enumerate(zip(coded.dictionary.to_pylist(), totals.tolist(), strict=True)):
+        value = normalize(cell)
         if value is None:
             continue
-        if value in merged:
-            entry = merged[value]
-            entry[1] = int(entry[1]) + count
-            if (-count, cell) < (-written[value], entry[0]):
-                entry[0], written[value] = cell, count
-        else:
-            merged[value] = [cell, count]
-            written[value] = count
-    values = list(merged)
-    counts = np.fromiter((entry[1] for entry in merged.values()), np.int64, len(values))
+        place = merged.setdefault(value, len(merged))
+        written[i] = place
+        if place == len(forms):
+            forms.append(cell)
+            counts.append(count)
+            most.append(count)
+            continue
+        counts[place] += count
+        if (-count, cell) < (-most[place], forms[place]):
+            forms[place], most[place] = cell, count
+    values, tally = list(merged), np.array(counts, np.int64)
     hashes = np.fromiter(map(hash_value, values), np.uint64, len(values))
-    order = np.lexsort((hashes, -counts))
-    forms = [str(entry[0]) for entry in merged.values()]
+    order = np.lexsort((hashes, -tally))
+    turned = np.append(np.argsort(order), -1)
     places = order.tolist()
-    return _Distinct([values[i] for i in places], [forms[i] for i in places], counts[order], hashes[order])
+    return _Distinct(
+        [values[i] for i in places], [forms[i] for i in places], tally[order], hashes[order], rows, turned[written]
+    )
+
+
+def _may_name(column: ColumnProfile) -> bool:
+    """Whether a column can be one that names things: neither measures nor long texts, few enough to be aligned."""
+    return (
+        column.kind in ("text", "identifier", "categorical", "integer")
+        and not column.excluded
+        and column.values.exact
+        and LEAST <= column.distinct <= NULL
+        and column.mean_length <= NAME_LENGTH
+    )
 
 
 def _spread(sizes: Sequence[int]) -> tuple[float, float, float]:
