@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tablelens.catalog import verdicts
 from tablelens.catalog.store import Catalog
 from tablelens.crawl.readers import read_file
 from tablelens.crawl.walk import walk
@@ -27,6 +28,7 @@ from tablelens.discover.joins import Request, explain_join, find_joins
 from tablelens.discover.paths import JoinPath, PathFinder
 from tablelens.discover.query import query_of_place, query_of_profile
 from tablelens.discover.tables import TableHit, search_tables
+from tablelens.discover.verdicts import judged, name_of
 from tablelens.discover.view import LakeView
 from tablelens.encoders import load_encoder
 from tablelens.encoders.base import ColumnEncoder
@@ -40,7 +42,7 @@ from tablelens.pipeline.crawl import Plan, Refresh, crawl, make_plan, profile_co
 from tablelens.profile.columns import profile_column
 from tablelens.progress import Progress, Silent
 from tablelens.settings import Settings, find_home
-from tablelens.types import Answer, CrawlReport, FoundFile, Hit, Mode, RawTable
+from tablelens.types import Answer, CrawlReport, FoundFile, Hit, Mode, RawTable, Verdict
 
 
 class Lake:
@@ -112,11 +114,12 @@ class Lake:
             options: fields of ``discover.joins.Request``: lake, tables, kind, per_table, threshold.
         """
         query = self.query(column) if isinstance(column, str) else self.outside_query(column, name, table)
-        return find_joins(query, self._request(k=k, mode=mode, **options))
+        return find_joins(query, self._request(k=k, mode=mode, **options), judged=self._judged(query))
 
     def joins_at(self, place: int, *, k: int = 10, mode: Mode = "auto", **options: Any) -> Answer:
         """The same for a column by its place in the view."""
-        return find_joins(query_of_place(self.view, place), self._request(k=k, mode=mode, **options))
+        query = query_of_place(self.view, place)
+        return find_joins(query, self._request(k=k, mode=mode, **options), judged=self._judged(query))
 
     def joins_of_file(
         self, path: str | Path, column: str, *, k: int = 10, mode: Mode = "auto", **options: Any
@@ -132,7 +135,30 @@ class Lake:
 
     def explain(self, left: str, right: str) -> Hit:
         """The evidence on one pair of columns, whether it would be found or not."""
-        return explain_join(self.query(left), self.view.parse(right))
+        query = self.query(left)
+        return explain_join(query, self.view.parse(right), judged=self._judged(query))
+
+    def verdict(self, left: str, right: str, joins: bool | None, note: str = "") -> Verdict:
+        """Say whether two columns join, or take it back (``joins=None``). It outlives crawls and ranks at once.
+
+        Confirmed joins come first and denied ones are not shown, in all modes but ``deepjoin``.
+
+        Raises:
+            CatalogLocked: a crawl is writing; give it again when that is done.
+            UsageError: both are one column; or there is nothing to take back.
+        """
+        names = [name_of(self.view, self.view.parse(reference)) for reference in (left, right)]
+        said = Verdict(names[0], names[1], bool(joins), note)
+        if said.left == said.right:
+            raise UsageError(f"{left!r} and {right!r} are one column", "name two columns")
+        if not verdicts.change(self.home, said, keep=joins is not None):
+            raise UsageError(f"there is no verdict on {left} and {right}", "`tablelens verdicts` lists them")
+        self.__dict__.pop("_paths", None)
+        return said
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What people said of pairs of columns, the oldest first."""
+        return verdicts.published(self.home)
 
     def paths(self, left: str, right: str, *, hops: int = 3, k: int = 5) -> list[JoinPath]:
         """Chains of at most ``hops`` joins from one table to another, the surest first."""
@@ -223,12 +249,15 @@ class Lake:
 
     @cached_property
     def _paths(self) -> PathFinder:
-        return PathFinder(self.view)
+        return PathFinder(self.view, verdicts=self.verdicts())
 
     def _made(self) -> Settings:
         """The settings with the template that the index was made with."""
         made = self._generation.encoder
         return replace(self.settings, template=made["template"], stat_unit=made["unit"])
+
+    def _judged(self, query: Query) -> dict[int, bool]:
+        return judged(self.view, query.place, self.verdicts())
 
     def _request(self, **options: Any) -> Request:
         known = {"threshold": self.settings.threshold, "candidates": self.settings.candidates}

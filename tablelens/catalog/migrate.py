@@ -7,15 +7,8 @@ import sqlalchemy as sa
 from tablelens.catalog.models import SCHEMA_VERSION, Base
 from tablelens.errors import CatalogError, CatalogVersion
 
-_SIDES = ", ".join(f"{side}_{part}" for side in ("left", "right") for part in ("lake", "table", "column"))
-STEPS: dict[int, tuple[str, ...]] = {
-    2: (
-        "CREATE TABLE IF NOT EXISTS alignments (table_id BIGINT PRIMARY KEY, positions INTEGER[], cells USMALLINT[])",
-        f"CREATE TABLE IF NOT EXISTS verdicts ({_SIDES.replace(',', ' TEXT,')} TEXT, joins BOOLEAN, note TEXT, "
-        f"decided_at TIMESTAMP, PRIMARY KEY ({_SIDES}))",
-    ),
-}
-"""Version → the statements that lead to it from the version before."""
+STEPS: dict[int, tuple[str, ...]] = {2: ()}
+"""Version → the statements that lead to it from the version before; tables that are new need none."""
 
 
 def migrate(connection: sa.Connection, *, read_only: bool = False) -> None:
@@ -34,8 +27,8 @@ def migrate(connection: sa.Connection, *, read_only: bool = False) -> None:
         )
     if read_only:
         raise CatalogError(f"the catalogue has schema version {found}, wanted is {SCHEMA_VERSION}", "crawl again")
+    Base.metadata.create_all(connection)
     if found == 0:
-        Base.metadata.create_all(connection)
         connection.execute(sa.text("INSERT INTO meta VALUES ('schema_version', '0')"))
     for version in range(max(found, 1) + 1, SCHEMA_VERSION + 1):
         for statement in STEPS[version]:

@@ -6,13 +6,33 @@ The table ``verdicts`` of the catalogue is the truth; ``home/verdicts.json`` is 
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from tablelens.catalog.store import Catalog
 from tablelens.errors import CatalogError
 from tablelens.types import Verdict
 
 FILE = "verdicts.json"
+
+
+_CHANGING = threading.Lock()
+"""Other processes are kept out by the catalogue's own lock, other threads by this one."""
+
+
+def change(home: Path, said: Verdict, keep: bool) -> bool:
+    """Keep a verdict, or forget the one on its pair; whether there was one to forget.
+
+    Raises:
+        CatalogLocked: another process is writing.
+    """
+    with _CHANGING, Catalog(home / "catalog.duckdb") as catalog:
+        if keep:
+            catalog.decide(said)
+        known = keep or catalog.undecide(said)
+        publish(home, catalog.verdicts())
+    return known
 
 
 def publish(home: Path, verdicts: Sequence[Verdict]) -> None:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from tablelens.types import Answer, Evidence, Hit
+from tablelens.types import Answer, Evidence, Hit, Verdict
 
 BAR = 5
 FILE_WIDTH = 110
@@ -129,8 +129,17 @@ def hit_document(hit: Hit) -> dict[str, Any]:
         "reverse_containment": e.reverse_containment, "jaccard": e.jaccard, "cosine": e.cosine,
         "overlap": e.overlap, "error": e.error, "cardinality": e.cardinality, "join_rows": e.join_rows,
         "explosion": e.explosion, "hub": hit.hub, "matched": list(e.matched), "unmatched": list(e.unmatched),
-        "notes": list(hit.notes), "sql": hit.sql,
+        "verdict": hit.verdict, "notes": list(hit.notes), "sql": hit.sql,
     }  # fmt: skip
+
+
+def verdict_document(said: Verdict) -> dict[str, Any]:
+    """A verdict as JSON has it."""
+    sides = {
+        side: dict(zip(("lake", "table", "column"), name, strict=True))
+        for side, name in (("left", said.left), ("right", said.right))
+    }
+    return {**sides, "joins": said.joins, "note": said.note, "decided": said.decided}
 
 
 def answer_document(found: Answer) -> dict[str, Any]:

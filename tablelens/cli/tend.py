@@ -98,6 +98,53 @@ def status(ctx: click.Context, what: str | None, as_json: bool) -> None:
     show.table(list(rows[0]), ([f"{v:,}" if isinstance(v, int) else v for v in row.values()] for row in rows))
 
 
+@cli.command()
+@click.argument("left", metavar="TABLE.COLUMN")
+@click.argument("right", metavar="TABLE.COLUMN")
+@click.option("--yes", "said", flag_value="yes", help="They join.")
+@click.option("--no", "said", flag_value="no", help="They do not: never show it again.")
+@click.option("--clear", "said", flag_value="clear", help="Take the verdict back.")
+@click.option("--note", default="", help="Why.")
+@json_option
+@click.pass_context
+def verdict(ctx: click.Context, left: str, right: str, said: str | None, note: str, as_json: bool) -> None:
+    """Say whether two columns join. It outlives crawls, ranks at once, and is an example to train on.
+
+    \b
+    Example:
+      tablelens verdict world/countries.iso2 world/admin1.country_code --yes
+    """
+    if said is None:
+        raise UsageError("no verdict was given", "add --yes, --no or --clear")
+    made = lake_of(ctx).verdict(left, right, {"yes": True, "no": False, "clear": None}[said], note)
+    if as_json:
+        write_json(show.verdict_document(made) | {"cleared": said == "clear"})
+        return
+    words = {"yes": "join", "no": "do not join", "clear": "have no verdict any more"}
+    click.echo(show.safe(f"{left} and {right} {words[said]}"))
+
+
+@cli.command()
+@json_option
+@click.pass_context
+def verdicts(ctx: click.Context, as_json: bool) -> None:
+    """What people said of pairs of columns, the oldest first.
+
+    \b
+    Example:
+      tablelens verdicts --json
+    """
+    found = lake_of(ctx).verdicts()
+    if as_json:
+        write_json({"verdicts": [show.verdict_document(each) for each in found]})
+        return
+    if not found:
+        click.echo("none")
+        return
+    rows = [(".".join(e.left[1:]), ".".join(e.right[1:]), "yes" if e.joins else "no", e.decided, e.note) for e in found]
+    show.table(("left", "right", "join", "decided", "note"), rows)
+
+
 _STATUS = {
     "lakes": """SELECT l.name AS lake, l.root, (SELECT count(*) FROM tables t WHERE t.lake_id = l.id) AS tables,
         (SELECT count(*) FROM columns c WHERE c.lake_id = l.id) AS columns,

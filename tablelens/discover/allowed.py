@@ -29,6 +29,10 @@ class Allowed:
         marks: Mask = self.pool[places] & (self.view.table_ids[places] != self.own)
         return marks if self.asked is None else marks & self.asked[places]
 
+    def filtered(self, places: Ids) -> Mask:
+        """Which of these columns pass the request's filters, whatever they hold."""
+        return np.ones(len(places), bool) if self.asked is None else self.asked[places]
+
     def share(self) -> float:
         """About which share of the columns that have a vector, told from a sample of them."""
         sample = self.view.sample

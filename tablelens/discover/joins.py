@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,8 +94,6 @@ def find_joins(
             f"{query.name!r} holds {query.family or 'no'} values, which have no vector: only modes auto and equi apply"
         )
     judged = judged if judged and request.mode != "deepjoin" else {}
-    for place in judged:
-        allowed[place] &= judged[place]
     ranked = _rank(query, request, allowed, calibration or _calibration(query), judged)
     hits = tuple(_hit(query, ranked, i, judged) for i in _shown(query.view, ranked, request))
     return Answer(
@@ -108,11 +107,15 @@ def find_joins(
     )
 
 
-def explain_join(query: Query, place: int, calibration: Calibration | None = None) -> Hit:
-    """The evidence on one pair of columns, whether it would be found or not."""
+def explain_join(
+    query: Query, place: int, calibration: Calibration | None = None, judged: Mapping[int, bool] | None = None
+) -> Hit:
+    """The evidence on one pair of columns, whether it would be found or not; arguments as ``find_joins``."""
     counted, cosine = count_pair(query, place)
+    judged = judged or {}
     probability = (calibration or _calibration(query)).probability(query, counted, cosine)
-    hit = _hit(query, Ranked(counted, probability, probability, cosine, hubness(query)), 0)
+    probability = _judge(probability, counted.places, judged)
+    hit = _hit(query, Ranked(counted, probability, probability, cosine, hubness(query)), 0, judged)
     left, right = query.excluded, query.view.value("excluded", place)
     why = [
         f"{name} takes no part in joins: {reason}"
@@ -142,21 +145,44 @@ def allowed_columns(query: Query, request: Request) -> Allowed:
     return Allowed(view, pool, query.table_id, view.matching(request.lake, request.tables, request.kind))
 
 
-def _rank(query: Query, request: Request, allowed: Allowed, calibration: Calibration) -> Ranked:
+def _rank(
+    query: Query, request: Request, allowed: Allowed, calibration: Calibration, judged: Mapping[int, bool]
+) -> Ranked:
     wanted = max(request.k, request.candidates) if request.mode == "auto" else request.k
     if request.per_table:
         wanted = max(wanted, 20 * request.k)
     counted, cosine = propose(query, request, allowed, wanted)
-    probability = calibration.probability(query, counted, cosine)
+    if judged:
+        counted, cosine = _with_verdicts(query, counted, cosine, judged, allowed)
+    probability = _judge(calibration.probability(query, counted, cosine), counted.places, judged)
     if request.mode == "equi":
         score = counted.containment
     elif request.mode == "auto":
         score = probability
     else:
         score = np.arange(len(cosine), 0, -1, dtype=np.float64)
+    if judged and request.mode != "equi":  # what people confirmed comes first
+        score = score + len(score) * np.isin(counted.places, [place for place, joins in judged.items() if joins])
     order = np.lexsort((counted.places, -counted.jaccard, -score))
     score = cosine if request.mode in ("semantic", "deepjoin") else score
     return Ranked(counted.take(order), score[order], probability[order], cosine[order], hubness(query))
+
+
+def _judge(probability: Floats, places: Ids, judged: Mapping[int, bool]) -> Floats:
+    """Probabilities, 1 or 0 where a person said so."""
+    return np.array([judged.get(place, p) for place, p in zip(places.tolist(), probability.tolist(), strict=True)])
+
+
+def _with_verdicts(
+    query: Query, counted: Counted, cosine: Floats, judged: Mapping[int, bool], allowed: Allowed
+) -> tuple[Counted, Floats]:
+    """Candidates without those that people denied, and with those that they confirmed, where filters allow."""
+    kept = ~np.isin(counted.places, [place for place, joins in judged.items() if not joins])
+    confirmed = np.array([place for place, joins in judged.items() if joins], np.int64)
+    more = np.setdiff1d(confirmed[allowed.filtered(confirmed)], counted.places)
+    added = count(query, more)
+    both = (np.concatenate([getattr(counted, name)[kept], getattr(added, name)]) for name in Counted.__slots__)
+    return Counted(*both), np.append(cosine[kept], _cosine(query, more))
 
 
 def propose(query: Query, request: Request, allowed: Allowed, wanted: int) -> tuple[Counted, Floats]:
@@ -242,7 +268,7 @@ def _shown(view: LakeView, ranked: Ranked, request: Request) -> list[int]:
     return shown
 
 
-def _hit(query: Query, ranked: Ranked, i: int) -> Hit:
+def _hit(query: Query, ranked: Ranked, i: int, judged: Mapping[int, bool]) -> Hit:
     view, place = query.view, int(ranked.counted.places[i])
     cosine = None if np.isnan(ranked.cosine[i]) else float(ranked.cosine[i])
     held = held_cells(query, place)
@@ -252,6 +278,9 @@ def _hit(query: Query, ranked: Ranked, i: int) -> Hit:
     same = same_spelling(query, place, held)
     on = sql.equal(*names, sql.comparison(query.family, (query.kind, ref.kind), evidence.matched, same_spelling=same))
     notes = []
+    verdict = judged.get(place)
+    if verdict is not None:
+        notes.append(f"a person said that these columns {'join' if verdict else 'do not join'}")
     if ranked.hub > HUB and ranked.hub * len(view) > HUB_COLUMNS:
         notes.append(f"common values: the typical one is in {ranked.hub:.1%} of all columns")
     if evidence.explosion > 10:
@@ -264,4 +293,5 @@ def _hit(query: Query, ranked: Ranked, i: int) -> Hit:
         sql=sql.join(query.source, view.source(place), [on]),
         notes=tuple(notes),
         hub=round(float(ranked.hub), 6),
+        verdict=verdict,
     )

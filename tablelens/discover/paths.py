@@ -10,9 +10,10 @@ import numpy as np
 from tablelens.discover import sql
 from tablelens.discover.joins import Request, find_joins
 from tablelens.discover.query import query_of_place
+from tablelens.discover.verdicts import judged
 from tablelens.discover.view import LakeView
 from tablelens.errors import UsageError
-from tablelens.types import ColumnRef, Evidence, Hit
+from tablelens.types import ColumnRef, Evidence, Hit, Verdict
 
 SURE = 0.5
 """Least probability of a join that a path may use."""
@@ -47,6 +48,7 @@ class PathFinder:
 
     view: LakeView
     request: Request = field(default_factory=lambda: Request(k=100, threshold=SURE, candidates=100))
+    verdicts: tuple[Verdict, ...] = ()
     _edges: dict[int, dict[int, Step]] = field(default_factory=dict)
 
     def paths(self, left: str, right: str, hops: int = 3, k: int = 5) -> list[JoinPath]:
@@ -74,13 +76,14 @@ class PathFinder:
             best: dict[int, Step] = {}
             places = self.view.places_of(table)
             for place in places[self.view.usable[places]].tolist():
-                for hit in find_joins(query_of_place(self.view, place), self.request).hits:
+                query, said = query_of_place(self.view, place), judged(self.view, place, self.verdicts)
+                for hit in find_joins(query, self.request, judged=said).hits:
                     self._keep(best, place, hit)
             self._edges[table] = best
         return self._edges[table]
 
     def _keep(self, best: dict[int, Step], place: int, hit: Hit) -> None:
-        if self.view.value("family", place) == "number" and hit.probability < SURE_NUMBERS:
+        if self.view.value("family", place) == "number" and hit.probability < SURE_NUMBERS and not hit.verdict:
             return
         other = int(self.view.table_ids[self._place(hit.column)])
         if other not in best or best[other].probability < hit.probability:

@@ -41,4 +41,3 @@ def place_of(view: LakeView, name: ColumnName) -> int | None:
         return view.column(f"{lake}:{table}", column)
     except NotFound:
         return None
-

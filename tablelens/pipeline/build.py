@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
+from tablelens.catalog import verdicts
 from tablelens.catalog.store import Catalog
 from tablelens.contextualize.cells import choose_cells
 from tablelens.contextualize.templates import ColumnFacts, contextualize
@@ -72,6 +73,7 @@ def build_generation(
         generation.save(home, number, columns, postings, vectors, words, describe(encoder, settings), roots)
         catalog.add_generation(number, encoder.name, encoder.revision, columns.num_rows)
         catalog.snapshot(generation.catalog_of(home, number))
+        verdicts.publish(home, catalog.verdicts())
         generation.publish(home, number)
         collect(home, settings.keep_generations)
     return number

@@ -58,7 +58,7 @@ def align(columns: Mapping[int, Codes]) -> Alignment | None:
 def _paired(matrix: Codes) -> npt.NDArray[np.int64]:
     """Rows of the matrix (columns of the table) that are in a near functional pair."""
     sizes = [len(np.unique(codes[codes >= 0])) for codes in matrix]
-    found = set()
+    found: set[int] = set()
     for i in range(len(matrix)):
         for j in range(i + 1, len(matrix)):
             if {i, j} - found and _names_the_same(matrix[i], matrix[j], sizes[i], sizes[j]):

@@ -53,7 +53,8 @@ class _Distinct:
 
 def profile_table(path: str, table: RawTable, settings: Settings) -> TableProfile:
     """Profile every column of a table that was read from ``path``."""
-    columns, codes = [], {}
+    columns: list[ColumnProfile] = []
+    codes: dict[int, Counts] = {}
     for i, name in enumerate(table.data.column_names):
         found = _distinct(as_strings(table.data.column(i)))
         columns.append(_profile(table.data.column(i), found, settings, i, name, table.names[i]))

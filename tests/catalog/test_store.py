@@ -21,7 +21,7 @@ from tablelens.catalog.store import Catalog
 from tablelens.errors import CatalogError, CatalogVersion, UnknownLake, UsageError
 from tablelens.profile.columns import profile_table
 from tablelens.settings import Settings
-from tablelens.types import FileOutcome, FoundFile, RawTable
+from tablelens.types import FileOutcome, FoundFile, RawTable, Verdict
 
 
 def outcome(path, *cells, mtime=1, reason=""):
@@ -250,7 +250,7 @@ def test_a_newer_schema_is_refused(path):
     with Catalog(path) as catalog, catalog.transaction() as session:
         session.execute(sa.text("UPDATE meta SET value = '99' WHERE key = 'schema_version'"))
     for read_only in (True, False):
-        with pytest.raises(CatalogVersion, match=r"version 99, this tablelens knows 1[\s\S]*upgrade"):
+        with pytest.raises(CatalogVersion, match=r"version 99, this tablelens knows \d+[\s\S]*upgrade"):
             Catalog(path, read_only=read_only)
     duckdb.connect(str(path)).close()  # the file was given back
 
@@ -258,15 +258,18 @@ def test_a_newer_schema_is_refused(path):
 def test_an_older_schema_is_brought_up(path, monkeypatch):
     with Catalog(path) as catalog:
         store(catalog, outcome("a.csv"))
-    monkeypatch.setattr(migrate, "SCHEMA_VERSION", 3)
-    steps = {2: ("ALTER TABLE lakes ADD COLUMN note VARCHAR",), 3: ("UPDATE lakes SET note = 'three'",)}
+    now = models.SCHEMA_VERSION
+    monkeypatch.setattr(migrate, "SCHEMA_VERSION", now + 2)
+    steps = {now + 1: ("ALTER TABLE lakes ADD COLUMN note VARCHAR",), now + 2: ("UPDATE lakes SET note = 'three'",)}
     monkeypatch.setattr(migrate, "STEPS", steps)
     with pytest.raises(CatalogError, match="crawl again"):
         Catalog(path, read_only=True)
     for _ in range(2):
         with Catalog(path) as catalog:
             assert catalog.arrow("SELECT note FROM lakes").to_pylist() == [{"note": "three"}]
-            assert catalog.arrow("SELECT value FROM meta WHERE key = 'schema_version'")["value"].to_pylist() == ["3"]
+            assert catalog.arrow("SELECT value FROM meta WHERE key = 'schema_version'")["value"].to_pylist() == [
+                str(now + 2)
+            ]
             assert len(names(catalog)) == 2
 
 
@@ -274,13 +277,34 @@ def test_a_step_that_fails_leaves_the_older_schema(path, monkeypatch):
     with Catalog(path) as catalog:
         store(catalog, outcome("a.csv"))
     with monkeypatch.context() as patch:
-        patch.setattr(migrate, "SCHEMA_VERSION", 2)
-        patch.setattr(migrate, "STEPS", {2: ("ALTER TABLE lakes ADD COLUMN note VARCHAR", "SELECT nonsense")})
+        patch.setattr(migrate, "SCHEMA_VERSION", models.SCHEMA_VERSION + 1)
+        patch.setattr(
+            migrate,
+            "STEPS",
+            {models.SCHEMA_VERSION + 1: ("ALTER TABLE lakes ADD COLUMN note VARCHAR", "SELECT nonsense")},
+        )
         with pytest.raises(CatalogError):
             Catalog(path)
     with Catalog(path) as catalog:
         assert catalog.arrow("SELECT * FROM lakes").column_names == ["id", "name", "root"]
         assert len(names(catalog)) == 2
+
+
+def test_a_catalogue_of_version_1_gets_its_new_tables(path):
+    with Catalog(path) as catalog:
+        store(catalog, outcome("a.csv"))
+        with catalog.transaction() as session:
+            for statement in ("DROP TABLE verdicts", "DROP TABLE alignments", "UPDATE meta SET value = '1' WHERE "
+                              "key = 'schema_version'"):  # fmt: skip
+                session.execute(sa.text(statement))
+    with Catalog(path) as catalog:
+        catalog.decide(Verdict(("l", "a", "x"), ("l", "b", "y"), True))
+        assert catalog.alignments().num_rows == 0
+        assert len(catalog.verdicts()) == 1
+        fresh = path.with_name("fresh.duckdb")
+    with Catalog(fresh) as new, Catalog(path) as old:
+        for table in ("verdicts", "alignments"):
+            assert new.arrow(f"DESCRIBE {table}").to_pylist() == old.arrow(f"DESCRIBE {table}").to_pylist()
 
 
 def test_every_version_has_its_steps():

@@ -9,7 +9,7 @@ from tablelens.testing import make_lake
 
 HIT = {
     *("lake", "table", "column", "kind", "probability", "score", "containment", "reverse_containment", "jaccard"),
-    *("cosine", "overlap", "error", "cardinality", "join_rows", "explosion", "hub", "matched", "unmatched"),
+    *("cosine", "overlap", "error", "cardinality", "join_rows", "explosion", "hub", "matched", "unmatched", "verdict"),
     *("notes", "sql"),
 }
 

@@ -111,6 +111,20 @@ def test_gc(tend, folder, home):
     assert tend("joins", "a.x", "--json").document["hits"]
 
 
+def test_verdicts(tend, folder):
+    tend("crawl", folder)
+    assert tend("verdicts").out == "none\n"
+    assert tend("verdict", "a.x", "b.x").code == 2
+    assert tend("verdict", "a.x", "b.x", "--no", "--note", "two lists").out == "a.x and b.x do not join\n"
+    (said,) = tend("verdicts", "--json").document["verdicts"]
+    assert (said["left"]["table"], said["right"]["column"], said["joins"]) == ("a.csv", "x", False)
+    assert "two lists" in tend("verdicts").out
+    assert tend("joins", "a.x", "--json").document["hits"] == []
+    assert tend("verdict", "b.x", "a.x", "--clear", "--json").document["cleared"] is True
+    assert tend("verdict", "b.x", "a.x", "--clear").code == 2
+    assert len(tend("joins", "a.x", "--json").document["hits"]) == 1
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(tend, shell):
     done = tend("completion", shell)
