@@ -50,9 +50,13 @@ class Settings:
     template: str = knob("title-colname-stat-col", "DeepJoin template that turns a column into text")
     stat_unit: str = knob("characters", "what the statistics of a template count: characters or words")
     exact_search_below: int = knob(20_000, "with fewer vectors than this the search is exact, without a graph", 0)
+    graph_search_below: int = knob(
+        200_000, "with fewer vectors than this an HNSW graph holds all of them, else an inverted file of bytes", 0
+    )
     hnsw_m: int = knob(16, "links a node of the HNSW graph", 2)
     hnsw_ef_construction: int = knob(100, "candidates that HNSW weighs while building", 8)
     hnsw_ef: int = knob(800, "candidates that HNSW weighs in a search", 8)
+    ivf_probes: int = knob(128, "lists of the inverted file that are weighed in a search", 1)
     candidates: int = knob(200, "columns that the vector arm proposes to verification", 1)
     min_distinct: int = knob(
         5, "a column with fewer distinct values is no candidate, as in DeepJoin (unless it is a key)", 1

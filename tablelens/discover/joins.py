@@ -163,7 +163,7 @@ def _rank(
         score = np.arange(len(cosine), 0, -1, dtype=np.float64)
     if judged and request.mode != "equi":  # what people confirmed comes first
         score = score + len(score) * np.isin(counted.places, [place for place, joins in judged.items() if joins])
-    order = np.lexsort((counted.places, -counted.jaccard, -score))
+    order = np.lexsort((query.view.order[counted.places], -counted.jaccard, -score))
     score = cosine if request.mode in ("semantic", "deepjoin") else score
     return Ranked(counted.take(order), score[order], probability[order], cosine[order], hubness(query))
 
@@ -208,7 +208,7 @@ def _most_contained(query: Query, shared: Overlaps, wanted: int) -> Ids:
         likely = (counts >= last) | ~query.view.exact[columns]
         columns, counts = columns[likely], counts[likely]
     counted = count(query, columns, counts)
-    order = np.lexsort((columns, -counted.jaccard, -counted.containment))[:wanted]
+    order = np.lexsort((query.view.order[columns], -counted.jaccard, -counted.containment))[:wanted]
     return columns[order]
 
 
@@ -224,8 +224,8 @@ def _by_vector(query: Query, request: Request, allowed: Allowed, wanted: int) ->
         labels, scores = _nearest(query, query.vector, allowed, wanted, share)
     if request.mode == "semantic":  # by angle: a candidate's size says nothing of its meaning
         scores = scores / np.maximum(np.linalg.norm(generation.vectors.vectors(labels), axis=1), 1e-9)
-    order = np.argsort(-scores, kind="stable")[:wanted]
-    return generation.places(labels[order])
+    places = generation.places(labels)
+    return places[np.lexsort((query.view.order[places], -scores))[:wanted]]
 
 
 def _nearest(query: Query, vector: Floats32, allowed: Allowed, wanted: int, share: float) -> tuple[Ids, Floats32]:

@@ -86,6 +86,11 @@ class LakeView:
         return np.asarray(self._array("density"), np.float64)
 
     @cached_property
+    def order(self) -> Ids:
+        """Rank by lake, table and position, by place: ties go by names, for ids differ from crawl to crawl."""
+        return np.asarray(self._array("order"), np.int64)
+
+    @cached_property
     def exact(self) -> Mask:
         """Columns whose value sets are whole."""
         return np.asarray(self._array("exact"), bool)

@@ -1,9 +1,11 @@
 """An index generation: a folder of files that were written together, are checked together and never change.
 
     home/index/7/manifest.json    what the generation is, and size and BLAKE3 of each file
-    home/index/7/columns.arrow    the columns, ascending by id: names, kinds, counts, kept cells
+    home/index/7/columns.arrow    the columns, ascending by id: names, kinds, counts, kept cells; the n-th is place n
     home/index/7/*.npy            postings; vectors or their labels
-    home/index/7/vectors.hnsw     the graph, where there is one
+    home/index/7/vectors.hnsw     the graph over all vectors (index/hnsw.py), or in its stead
+    home/index/7/ivf_*.npy        the inverted file (index/ivf.py) and
+    home/index/7/lists/           the graph over its lists, where there are very many columns
     home/catalog-7.duckdb         the catalogue as it was then, for SQL
     home/CURRENT                  7
 
@@ -31,12 +33,17 @@ from tablelens.errors import DamagedIndex, IndexFault, NoLake
 from tablelens.index.base import VectorIndex
 from tablelens.index.exact import ExactIndex
 from tablelens.index.hnsw import HnswIndex
+from tablelens.index.ivf import IvfIndex
 from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
 from tablelens.types import Ids
 
-FORMAT = 2
-KINDS: dict[str, type[ExactIndex] | type[HnswIndex]] = {"exact": ExactIndex, "hnsw": HnswIndex}
+FORMAT = 3
+KINDS: dict[str, type[ExactIndex | HnswIndex | IvfIndex]] = {
+    "exact": ExactIndex,
+    "hnsw": HnswIndex,
+    "ivf": IvfIndex,
+}
 MAPPED = 1 << 16
 """Files below this size are read, larger ones mapped, to make their checksum."""
 

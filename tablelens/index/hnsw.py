@@ -8,6 +8,9 @@ al., RecSys 2014): a candidate x becomes [x, sqrt(R² - |x|²)], a query [q, 0],
 The longest go in first. In any other order the long ones, which answer most queries, are reached badly: the recall of
 the first 200 is then .78 instead of .995 (``benchmarks/encoders.py``). For the same reason a graph that has grown by
 more than a tenth is better built anew.
+
+The graph is built by one thread, so that the same vectors added in the same order make the same graph, whatever their
+labels. More threads build it sooner, each time a little differently.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ class HnswIndex:
         ef_construction: int = 100,
         ef: int = 800,
         seed: int = 20230813,
-        threads: int = -1,
+        threads: int = 1,
     ) -> None:
         self.dimension = dimension
         self.ef = ef
@@ -167,7 +170,7 @@ class HnswIndex:
         while True:
             self._graph.set_ef(ef)
             try:
-                threads = 1 if len(lifted) == 1 else self._threads
+                threads = 1 if len(lifted) == 1 else -1
                 labels, squares = self._graph.knn_query(lifted, k=k, num_threads=threads)
                 return labels.astype(np.int64), squares
             except RuntimeError:  # hnswlib gives k answers or none: marked or unreachable nodes took their places

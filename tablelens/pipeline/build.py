@@ -20,6 +20,7 @@ from tablelens.index import generation
 from tablelens.index.base import VectorIndex
 from tablelens.index.exact import ExactIndex
 from tablelens.index.hnsw import HnswIndex
+from tablelens.index.ivf import IvfIndex
 from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
 from tablelens.profile.normalize import hash_cells
@@ -65,7 +66,8 @@ def build_generation(
         encode_columns(catalog, columns, postings, encoder, settings, progress)
     with watch.stage("index"):
         ids, matrix = catalog.embeddings(encoder.revision, template_key(settings))
-        vectors = index_vectors(home, ids, matrix, encoder, settings)
+        order = np.argsort(columns["order"].to_numpy()[np.searchsorted(columns["id"].to_numpy(), ids)])
+        vectors = index_vectors(home, ids[order], matrix[order], encoder, settings)
     with watch.stage("write"):
         number = catalog.next_generation()
         roots = {name: root for _, name, root in catalog.lakes()}
@@ -172,12 +174,16 @@ def index_vectors(
     encoder: ColumnEncoder,
     settings: Settings,
 ) -> VectorIndex:
-    """An index of all vectors: exact where they are few, else the graph before with what changed, or a new graph."""
-    if len(ids) < settings.exact_search_below:
-        exact = ExactIndex(encoder.dimension)
+    """An index of all vectors: exact where they are few, an inverted file where they are very many, else a graph.
+
+    The graph is the one before with what changed, or a new one.
+    """
+    few, many = len(ids) < settings.exact_search_below, len(ids) >= settings.graph_search_below
+    if few or many:
+        index = ExactIndex(encoder.dimension) if few else IvfIndex(encoder.dimension, probes=settings.ivf_probes)
         if len(ids):
-            exact.add(ids, matrix)
-        return exact
+            index.add(ids, matrix)
+        return index
     grown = grow(home, ids, matrix, encoder, settings)
     if grown is not None:
         return grown
