@@ -88,6 +88,8 @@ class LakeView:
     @cached_property
     def order(self) -> Ids:
         """Rank by lake, table and position, by place: ties go by names, for ids differ from crawl to crawl."""
+        if "order" not in self.generation.columns.column_names:  # of a generation that was made before there was one
+            return np.arange(len(self))
         return np.asarray(self._array("order"), np.int64)
 
     @cached_property
