@@ -16,13 +16,13 @@ from typing import Any
 import click
 
 from tablelens import errors
-from tablelens.cli import ask, demo, measure, tend
+from tablelens.cli import ask, demo, measure, serve, tend
 from tablelens.cli.main import cli
 from tablelens.contextualize.templates import TEMPLATES, ColumnFacts, contextualize
 from tablelens.settings import CHOICES, Settings
 
 HERE = Path(__file__).parent / "reference"
-COMMANDS = (ask, demo, measure, tend)  # importing them registers the commands
+COMMANDS = (ask, demo, measure, serve, tend)  # importing them registers the commands
 NOTE = "<!-- written by docs/build_reference.py -->\n\n"
 EXIT_CODES = (
     (0, "done; none found is an answer too"),
@@ -32,6 +32,7 @@ EXIT_CODES = (
     (4, "a file or an encoder cannot be read"),
     (5, "`crawl`: done, but some files could not be read"),
     (6, "`doctor`: something is wrong"),
+    (7, "no key, or one that does not reach as far"),
     (8, "the catalogue is locked, or it or the index is damaged"),
     (130, "interrupted; what was done is kept"),
 )
@@ -187,12 +188,83 @@ def _first_line(found: Any) -> str:
     return (inspect.getdoc(found) or "").partition("\n\n")[0].replace("\n", " ").replace("``", "`")
 
 
+def rest() -> str:
+    """Each route with its parameters, body and answer, and each structure; from the OpenAPI document."""
+    from tablelens.api import create_app
+
+    document = create_app(Path("home-of-the-docs")).openapi_schema.to_schema()
+    parts = [f"# REST\n\n{document['info']['description']}\n\nThe whole description is at `/schema/openapi.json`.\n"]
+    for tag, operations in _by_tag(document["paths"]).items():
+        parts.append(f"## {tag}\n")
+        parts += [_operation(*each) for each in operations]
+    parts.append("## Structures\n\nFields without a star may be left out.\n")
+    parts += [_structure(name, schema) for name, schema in sorted(document["components"]["schemas"].items())]
+    return "\n".join(parts)
+
+
+def _by_tag(paths: dict[str, Any]) -> dict[str, list[tuple[str, str, dict[str, Any]]]]:
+    found: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            found.setdefault(operation["tags"][0], []).append((method.upper(), path, operation))
+    return found
+
+
+def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
+    lines = [f"### {method} {path}\n\n{operation['summary']}. {operation.get('description', '')}\n"]
+    rows = [_parameter(each) for each in operation.get("parameters", ())]
+    if rows:
+        lines.append("| parameter | in | type | |\n|---|---|---|---|\n" + "\n".join(rows) + "\n")
+    if "requestBody" in operation:
+        ((media, body),) = operation["requestBody"]["content"].items()
+        lines.append(f"Body: `{media}`, {_kind(body['schema'])}\n")
+    for status, answer in operation["responses"].items():
+        if status.startswith("2"):
+            kinds = [f"`{media}`, {_kind(body['schema'])}" for media, body in answer.get("content", {}).items()]
+            lines.append(f"Answer {status}: {'; '.join(kinds)}\n")
+    others = ", ".join(status for status in operation["responses"] if not status.startswith("2"))
+    return "\n".join([*lines, f"Problems: {others}\n"])
+
+
+def _parameter(given: dict[str, Any]) -> str:
+    schema, star = given["schema"], " *" if given["required"] else ""
+    default = f"; default {schema['default']}" if schema.get("default") not in (None, "") else ""
+    return f"| `{given['name']}`{star} | {given['in']} | {_kind(schema)} | {given.get('description', '')}{default} |"
+
+
+def _structure(name: str, schema: dict[str, Any]) -> str:
+    required = set(schema.get("required", ()))
+    rows = [
+        f"| `{field}`{' *' if field in required else ''} | {_kind(of)} | {of.get('description', '')} |"
+        for field, of in schema.get("properties", {}).items()
+    ]
+    text = schema.get("description", "")
+    return f"### {name}\n\n{text}\n\n| field | type | |\n|---|---|---|\n" + "\n".join(rows) + "\n"
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """A schema in a word or two."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    for key in ("oneOf", "anyOf", "allOf"):
+        if key in schema:
+            return " or ".join(_kind(each) for each in schema[key])
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    kind = schema.get("type", "anything")
+    if kind == "array":
+        return f"list of {_kind(schema.get('items', {}))}"
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
 PAGES = {
     "cli.md": commands,
     "settings.md": settings,
     "errors.md": error_codes,
     "templates.md": templates,
     "python.md": python,
+    "rest.md": rest,
 }
 
 

@@ -2,7 +2,9 @@
 
     TablelensError
     ├── UsageError            the call itself is off: an unknown option value, a bad name     exit 2
-    │   └── SettingError      a setting has a value that it cannot have
+    │   ├── SettingError      a setting has a value that it cannot have
+    │   └── LimitReached      the server's limit, named, is reached
+    ├── AccessDenied          no key, or one that does not reach as far                       exit 7
     ├── NotFound              something named does not exist                                  exit 3
     │   ├── UnknownTable
     │   ├── UnknownColumn
@@ -59,6 +61,26 @@ class SettingError(UsageError):
     """A setting has a value that it cannot have."""
 
     code = "setting"
+
+
+class LimitReached(UsageError):
+    """More was asked than a limit of the server allows; ``limit`` is the setting that says how much."""
+
+    code = "limit"
+
+    def __init__(self, message: str, hint: str = "", limit: str = "") -> None:
+        super().__init__(message, hint)
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[type[TablelensError], tuple[str, ...]]:  # type: ignore[override]
+        return type(self), (self.message, self.hint, self.limit)
+
+
+class AccessDenied(TablelensError):
+    """No key was given, or it does not reach as far."""
+
+    code = "access"
+    exit_code = 7
 
 
 class NotFound(TablelensError):

@@ -8,7 +8,7 @@ for hit in lake.joins("orders.customer_id").hits:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +20,7 @@ import pyarrow as pa
 
 from tablelens.catalog import verdicts
 from tablelens.catalog.store import Catalog
-from tablelens.crawl.readers import read_file
-from tablelens.crawl.walk import walk
+from tablelens.crawl.readers import read_part
 from tablelens.discover import sql
 from tablelens.discover.evidence import Query
 from tablelens.discover.joins import Request, explain_join, find_joins
@@ -34,7 +33,7 @@ from tablelens.encoders import load_encoder
 from tablelens.encoders.base import ColumnEncoder
 from tablelens.engines.base import Engine
 from tablelens.engines.local import LocalEngine
-from tablelens.errors import IndexMismatch, UnknownColumn, UnreadableFile, UsageError
+from tablelens.errors import IndexMismatch, UnknownColumn, UnknownLake, UsageError
 from tablelens.index import generation
 from tablelens.index.words import WordIndex
 from tablelens.pipeline.build import column_text
@@ -42,7 +41,7 @@ from tablelens.pipeline.crawl import Plan, Refresh, crawl, make_plan, profile_co
 from tablelens.profile.columns import profile_column
 from tablelens.progress import Progress, Silent
 from tablelens.settings import Settings, find_home
-from tablelens.types import Answer, CrawlReport, FoundFile, Hit, Mode, RawTable, Verdict
+from tablelens.types import Answer, ColumnProfile, CrawlReport, Hit, Mode, RawTable, Verdict
 
 
 class Lake:
@@ -114,12 +113,15 @@ class Lake:
             options: fields of ``discover.joins.Request``: lake, tables, kind, per_table, threshold.
         """
         query = self.query(column) if isinstance(column, str) else self.outside_query(column, name, table)
+        return self.answer(query, k=k, mode=mode, **options)
+
+    def answer(self, query: Query, *, k: int = 10, mode: Mode = "auto", **options: Any) -> Answer:
+        """The same for a query that is made already."""
         return find_joins(query, self._request(k=k, mode=mode, **options), judged=self._judged(query))
 
     def joins_at(self, place: int, *, k: int = 10, mode: Mode = "auto", **options: Any) -> Answer:
         """The same for a column by its place in the view."""
-        query = query_of_place(self.view, place)
-        return find_joins(query, self._request(k=k, mode=mode, **options), judged=self._judged(query))
+        return self.answer(query_of_place(self.view, place), k=k, mode=mode, **options)
 
     def joins_of_file(
         self, path: str | Path, column: str, *, k: int = 10, mode: Mode = "auto", **options: Any
@@ -131,12 +133,16 @@ class Lake:
             raise UnknownColumn.among("column", column, names, f"columns of {path}: {', '.join(names[:20])}")
         source = sql.source(str(Path(path).resolve()), table.part)
         query = self.outside_query(table.data[column], column, Path(path).stem, source=source)
-        return find_joins(query, self._request(k=k, mode=mode, **options))
+        return self.answer(query, k=k, mode=mode, **options)
 
     def explain(self, left: str, right: str) -> Hit:
         """The evidence on one pair of columns, whether it would be found or not."""
-        query = self.query(left)
-        return explain_join(query, self.view.parse(right), judged=self._judged(query))
+        return self.explain_at(self.view.parse(left), self.view.parse(right))
+
+    def explain_at(self, left: int, right: int) -> Hit:
+        """The same for columns by their places in the view."""
+        query = query_of_place(self.view, left)
+        return explain_join(query, right, judged=self._judged(query))
 
     def verdict(self, left: str, right: str, joins: bool | None, note: str = "") -> Verdict:
         """Say whether two columns join, or take it back (``joins=None``). It outlives crawls and ranks at once.
@@ -153,7 +159,7 @@ class Lake:
             raise UsageError(f"{left!r} and {right!r} are one column", "name two columns")
         if not verdicts.change(self.home, said, keep=joins is not None):
             raise UsageError(f"there is no verdict on {left} and {right}", "`tablelens verdicts` lists them")
-        self.__dict__.pop("_paths", None)
+        self.__dict__.pop("path_finder", None)
         return said
 
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -162,11 +168,11 @@ class Lake:
 
     def paths(self, left: str, right: str, *, hops: int = 3, k: int = 5) -> list[JoinPath]:
         """Chains of at most ``hops`` joins from one table to another, the surest first."""
-        return self._paths.paths(left, right, hops, k)
+        return self.path_finder.paths(left, right, hops, k)
 
     def search(self, text: str, *, k: int = 10) -> list[TableHit]:
         """Tables by words, over titles, column names and values."""
-        return search_tables(self.view, self._words, text, k, self._text_vector(text))
+        return search_tables(self.view, self.words, text, k, self._text_vector(text))
 
     def preview(self, table: str, rows: int = 10) -> RawTable:
         """The first rows of a table, read from its file."""
@@ -177,17 +183,10 @@ class Lake:
 
     def read(self, path: str | Path, part: str = "", rows: int | None = None) -> RawTable:
         """A file's table as the crawl would read it; ``part`` chooses a sheet of a workbook."""
-        file = _found(Path(path))
         if rows is not None and rows < 1:
             raise UsageError(f"rows is {rows}", "ask for 1 row or more")
         settings = self.settings if rows is None else replace(self.settings, max_rows=rows)
-        tables = read_file(file, settings)
-        if not part:
-            return tables[0]
-        chosen = {table.part: table for table in tables}
-        if part not in chosen:
-            raise UsageError(f"{path} has no part {part!r}", f"parts: {', '.join(chosen)}")
-        return chosen[part]
+        return read_part(Path(path), part, settings)
 
     @property
     def view(self) -> LakeView:
@@ -199,9 +198,24 @@ class Lake:
         """
         return self._view
 
+    def only(self, lakes: Collection[str]) -> Lake:
+        """The same home as if it held these lakes alone: no hit, count, path or word tells of the others.
+
+        Raises:
+            UnknownLake: one of them is not there.
+        """
+        known = self._generation.roots
+        for name in lakes:
+            if name not in known:
+                raise UnknownLake.among("lake", name, known)
+        part = Lake(self.home, self.settings)
+        made = self._generation.only(lakes)
+        part.__dict__ |= {"_generation": made, "words": WordIndex.build(made.columns), "encoder": self.encoder}
+        return part
+
     def reload(self) -> None:
         """Take the newest generation from now on."""
-        for name in ("_generation", "_view", "_words", "_paths", "encoder"):
+        for name in ("_generation", "_view", "words", "path_finder", "encoder"):
             self.__dict__.pop(name, None)
 
     def query(self, reference: str) -> Query:
@@ -212,6 +226,10 @@ class Lake:
         """Values from outside the lake as a query."""
         data = as_chunked(values)
         profile = profile_column(data, self.settings, name=name or getattr(values, "name", None) or "values")
+        return self.profile_query(profile, title, source)
+
+    def profile_query(self, profile: ColumnProfile, title: str = "", source: str = "") -> Query:
+        """A column from outside the lake, already profiled, as a query."""
         vectors = None
         if profile.family == "text" and not profile.excluded:
             text = column_text(profile, title, self.view.generation.postings, self.encoder.max_tokens, self._made())
@@ -244,11 +262,13 @@ class Lake:
         return LakeView(self._generation)
 
     @cached_property
-    def _words(self) -> WordIndex:
+    def words(self) -> WordIndex:
+        """The words of its tables."""
         return WordIndex.load(generation.folder_of(self.home, self._generation.number))
 
     @cached_property
-    def _paths(self) -> PathFinder:
+    def path_finder(self) -> PathFinder:
+        """Finds paths between tables, and keeps the joins that it looked up."""
         return PathFinder(self.view, verdicts=self.verdicts())
 
     def _made(self) -> Settings:
@@ -299,15 +319,3 @@ def as_chunked(values: Any) -> pa.ChunkedArray:
             f"cannot take {type(values).__name__} as a column: {error}",
             "give a list, a Series or an Arrow array of one type",
         ) from error
-
-
-def _found(path: Path) -> FoundFile:
-    """A file given by name; the caller's own symbolic links are followed.
-
-    Raises:
-        UnreadableFile: it is not a file of a known kind.
-    """
-    files = list(walk(path.expanduser().resolve()))
-    if len(files) != 1:
-        raise UnreadableFile(f"{path} is not one table file", "name a CSV, Parquet, JSON or Excel file", "unsupported")
-    return files[0]

@@ -63,6 +63,19 @@ class Settings:
     )
     threshold: float = knob(0.1, "hits of mode auto with a lower probability are not shown", 0.0)
     keep_generations: int = knob(2, "index generations that gc keeps", 1)
+    max_k: int = knob(1000, "serve: hits, tables or paths that one request may ask for", 1)
+    max_rows_shown: int = knob(1000, "serve: rows that an answer in JSON may hold", 1)
+    max_rows_sent: int = knob(100_000, "serve: rows that an answer in CSV or Arrow may hold", 1)
+    max_cell_chars: int = knob(2000, "serve: a longer cell is cut in answers", 16)
+    max_body_mb: int = knob(10, "serve: a larger request is refused", 1)
+    max_upload_mb: int = knob(100, "serve: a larger uploaded file is refused", 1)
+    max_jobs: int = knob(8, "serve: crawls that may run or wait; one runs at a time", 1)
+    max_waiting: int = knob(256, "serve: requests that may wait for a thread; more are told to come again", 1)
+    query_threads: int = knob(0, "serve: searches at the same time; 0 takes two a core", 0)
+    query_seconds: float = knob(20.0, "serve: time limit of one request", 0.1)
+    query_memory_mb: int = knob(1024, "serve: memory limit of DuckDB in one join that is run", 64)
+    rate_per_minute: int = knob(6000, "serve: requests a minute of one key, or address without one; 0 for no limit", 0)
+    drain_seconds: float = knob(10.0, "serve: how long requests may still run after SIGTERM", 0.0)
 
     @classmethod
     def load(cls, home: Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Settings:

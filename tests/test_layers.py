@@ -21,6 +21,7 @@ ORDER = (
     ("pipeline", "progress"),
     ("lake",),
     ("bench",),
+    ("api",),
     ("cli",),
 )
 RANK = {name: rank for rank, layer in enumerate(ORDER) for name in layer}

@@ -1,7 +1,7 @@
 """The command line: thin, the answer on stdout and everything else on stderr.
 
-Exit codes: 0 ok · 1 internal · 2 usage · 3 not found · 4 bad data · 5 some files failed · 6 findings · 8 locked or
-damaged · 130 interrupted.
+Exit codes: 0 ok · 1 internal · 2 usage · 3 not found · 4 bad data · 5 some files failed · 6 findings · 7 no access ·
+8 locked or damaged · 130 interrupted.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -13,9 +14,9 @@ from tablelens.crawl.jsonlines import read_json, read_json_lines
 from tablelens.crawl.opening import opened
 from tablelens.crawl.parquet import read_parquet
 from tablelens.crawl.unpack import SUFFIX, Content, packing, read_packed, read_plain
-from tablelens.crawl.walk import BOOKS, PARQUETS
+from tablelens.crawl.walk import BOOKS, PARQUETS, walk
 from tablelens.crawl.workbook import read_workbook
-from tablelens.errors import UnreadableFile
+from tablelens.errors import UnreadableFile, UsageError
 from tablelens.settings import Settings
 from tablelens.types import FoundFile, RawTable
 
@@ -42,6 +43,22 @@ def read_file(file: FoundFile, settings: Settings) -> list[RawTable]:
         raise UnreadableFile("reading needs more memory than allowed", "raise worker_memory_mb", "memory") from error
     except (OSError, pa.ArrowException, ValueError, OverflowError, RecursionError, zlib.error) as error:
         raise UnreadableFile(f"cannot read {file.path!r}: {error}", reason="damaged") from error
+
+
+def read_part(path: Path, part: str, settings: Settings) -> RawTable:
+    """One table of a file given by name; the caller's own symbolic links are followed. ``part`` chooses a sheet.
+
+    Raises:
+        UnreadableFile: it is not a file of a known kind, or cannot be read.
+        UsageError: it has no such part.
+    """
+    files = list(walk(path.expanduser().resolve()))
+    if len(files) != 1:
+        raise UnreadableFile(f"{path} is not one table file", "name a CSV, Parquet, JSON or Excel file", "unsupported")
+    tables = {table.part: table for table in read_file(files[0], settings)}
+    if part and part not in tables:
+        raise UsageError(f"{path} has no part {part!r}", f"parts: {', '.join(tables)}")
+    return tables[part] if part else next(iter(tables.values()))
 
 
 def _read(handle: BinaryIO, file: FoundFile, settings: Settings) -> list[RawTable]:

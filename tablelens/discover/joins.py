@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -268,15 +268,22 @@ def _shown(view: LakeView, ranked: Ranked, request: Request) -> list[int]:
     return shown
 
 
+def condition(query: Query, place: int, matched: Sequence[str], left: str = "a", right: str = "b") -> str:
+    """The ON of the join of a query with a candidate, for two table aliases."""
+    view = query.view
+    names = f"{left}.{sql.identifier(query.name)}", f"{right}.{sql.identifier(view.value('column', place))}"
+    same = same_spelling(query, place, held_cells(query, place))
+    kinds = query.kind, view.value("kind", place)
+    return sql.equal(*names, sql.comparison(query.family, kinds, matched, same_spelling=same))
+
+
 def _hit(query: Query, ranked: Ranked, i: int, judged: Mapping[int, bool]) -> Hit:
     view, place = query.view, int(ranked.counted.places[i])
     cosine = None if np.isnan(ranked.cosine[i]) else float(ranked.cosine[i])
     held = held_cells(query, place)
     evidence = evidence_of(query, ranked.counted, i, held, cosine)
     ref = view.ref(place)
-    names = f"a.{sql.identifier(query.name)}", f"b.{sql.identifier(ref.column)}"
-    same = same_spelling(query, place, held)
-    on = sql.equal(*names, sql.comparison(query.family, (query.kind, ref.kind), evidence.matched, same_spelling=same))
+    on = condition(query, place, evidence.matched)
     notes = []
     verdict = judged.get(place)
     if verdict is not None:

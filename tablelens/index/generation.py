@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from blake3 import blake3
 
 from tablelens.errors import DamagedIndex, IndexFault, NoLake
@@ -69,6 +70,18 @@ class Generation:
     def places(self, ids: Ids) -> Ids:
         """Places of column ids that are there."""
         return np.searchsorted(self.ids, ids)
+
+    def only(self, lakes: Collection[str]) -> Generation:
+        """The generation as if the other lakes had never been crawled. Its vectors are searched exactly."""
+        mask = pc.is_in(self.columns["lake"], pa.array(sorted(lakes), pa.string()))
+        columns = self.columns.filter(mask).combine_chunks()
+        labels = np.intersect1d(self.vectors.labels(), columns["id"].to_numpy())
+        vectors = ExactIndex(self.vectors.dimension)
+        if len(labels):
+            vectors.add(labels, self.vectors.vectors(labels))
+        postings = self.postings.only(np.flatnonzero(mask.to_numpy(zero_copy_only=False)))
+        roots = {name: root for name, root in self.roots.items() if name in lakes}
+        return Generation(self.number, columns, postings, vectors, self.encoder, roots)
 
 
 def current(home: Path) -> int | None:

@@ -115,6 +115,18 @@ class Postings:
     def __len__(self) -> int:
         return len(self.own_starts) - 1
 
+    def only(self, columns: Ids) -> Postings:
+        """The index of some columns alone, ascending places; nothing in it tells of the others."""
+        sizes = self.own_starts[columns + 1] - self.own_starts[columns]
+        own = self.own[_runs(self.own_starts[columns], sizes)]
+        held = np.zeros(len(self.values), bool)
+        held[own] = True
+        own = (np.cumsum(held, dtype=np.int64) - 1)[own].astype(np.uint32)
+        order = np.argsort(own, kind="stable")
+        holders = np.repeat(np.arange(len(columns), dtype=np.uint32), sizes)[order]
+        starts = _starts(np.bincount(own, minlength=int(held.sum())))
+        return Postings(self.values[held], starts, holders, _starts(sizes), own, self.limits[columns])
+
     def places(self, hashes: Hashes) -> npt.NDArray[np.int64]:
         """Places in ``values`` of those hashes that the lake holds, ascending."""
         found = self.find(hashes)

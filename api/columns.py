@@ -1,0 +1,129 @@
+"""Columns: described, joined, explained."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, get
+from litestar.params import PathParameter, QueryParameter
+
+from tablelens.discover.joins import condition
+from tablelens.discover.query import query_of_place
+from tablelens.engines.rows import JOINED, JoinTask
+from tablelens.errors import UnknownColumn
+
+from . import wire
+from .access import LAKE, snapshot_of
+from .errors import documented
+from .parameters import ColumnId, Format, K, Kind, LakeName, ModeOf, PerTable, RowLimit, Tables, Threshold, at_most
+from .rows import RowsOperation, respond, wanted
+from .schemas import Answer, ColumnOut, Histogram, Hit, Profile, Rows, TopValue
+from .service import Served, Service
+from .snapshot import Snapshot
+from .tables import source_of
+
+_PROFILE = """SELECT type, original_name, position, exact, minimum, maximum, lengths, top_values, top_counts,
+    histogram_edges, histogram_counts, cells FROM columns WHERE id = ?"""
+EXAMPLES = 50
+Other = Annotated[str, PathParameter(description="id of the column to join with")]
+
+
+class ColumnController(Controller):
+    """Columns."""
+
+    path = "/v1/columns"
+    tags = ("Columns",)
+
+    @get("/", operation_id="findColumn", summary="A column by its name", opt=LAKE, responses=documented())
+    async def named(
+        self,
+        request: Request[Any, Any, Any],
+        name: Annotated[str, QueryParameter(description="TABLE.COLUMN or LAKE:TABLE.COLUMN, as on the command line")],
+    ) -> ColumnOut:
+        """From a name, as the command line has it, to the column with its id."""
+        snapshot = snapshot_of(request)
+        return wire.column(snapshot, snapshot.view.parse(name))
+
+    @get("/{column_id:str}", operation_id="getProfile", summary="All that is known of a column",
+         opt=LAKE, responses=documented())  # fmt: skip
+    async def profile(self, request: Request[Any, Any, Any], service: Served, column_id: ColumnId) -> Profile:
+        """Type, counts, extremes, lengths, frequent values, histogram, examples."""
+        snapshot = snapshot_of(request)
+        return await service.run(_profile, snapshot, snapshot.place(column_id))
+
+    @get("/{column_id:str}/joins", operation_id="findJoins", summary="Columns that join with this one",
+         opt=LAKE, responses=documented())  # fmt: skip
+    async def joins(
+        self,
+        request: Request[Any, Any, Any],
+        service: Served,
+        column_id: ColumnId,
+        k: K = 10,
+        mode: ModeOf = "auto",
+        lake: LakeName = None,
+        tables: Tables = None,
+        kind: Kind = None,
+        per_table: PerTable = 0,
+        threshold: Threshold = None,
+    ) -> Answer:
+        """Best first, each with its evidence and the SQL of the join. No hits is an answer: none found."""
+        snapshot = snapshot_of(request)
+        at_most("k", k, service.settings, "max_k")
+        options: dict[str, Any] = {"k": k, "mode": mode, "lake": lake, "tables": tables, "kind": kind}
+        options |= {"per_table": per_table, "threshold": threshold}
+        return await service.run(_joins, snapshot, snapshot.place(column_id), options)
+
+    @get("/{column_id:str}/joins/{other_id:str}/evidence", operation_id="explainJoin",
+         summary="The evidence on one pair of columns", opt=LAKE, responses=documented())  # fmt: skip
+    async def evidence(
+        self, request: Request[Any, Any, Any], service: Served, column_id: ColumnId, other_id: Other
+    ) -> Hit:
+        """What two columns share, whether the pair would be found or not."""
+        snapshot = snapshot_of(request)
+        left, right = snapshot.place(column_id), snapshot.place(other_id)
+        found = await service.run(snapshot.lake.explain_at, left, right)
+        return wire.hit(snapshot, found)
+
+    @get("/{column_id:str}/joins/{other_id:str}/rows", operation_id="runJoin", summary="Run a join",
+         opt=LAKE, operation_class=RowsOperation, responses=documented(422))  # fmt: skip
+    async def rows(
+        self, request: Request[Any, Any, Any], service: Served, column_id: ColumnId, other_id: Other,
+        rows: RowLimit = 50, form: Format = "json",
+    ) -> Response[Rows]:  # fmt: skip
+        """Rows of the inner join of both tables, all columns; where a name comes twice, the second gets a number."""
+        snapshot = snapshot_of(request)
+        left, right = snapshot.place(column_id), snapshot.place(other_id)
+        fetch = wanted(rows, form, service.settings)
+        found, sql = await service.run(_joined, service, snapshot, left, right, fetch)
+        return respond(found, rows, form, sql)
+
+
+def _joins(snapshot: Snapshot, place: int, options: dict[str, Any]) -> Answer:
+    query = query_of_place(snapshot.view, place)
+    return wire.answer(snapshot, query, snapshot.lake.answer(query, **options))
+
+
+def _joined(service: Service, snapshot: Snapshot, left: int, right: int, rows: int) -> tuple[Any, str]:
+    """(rows, SQL) of the join of two columns."""
+    if snapshot.number_of(left) == snapshot.number_of(right):
+        raise UnknownColumn("both columns are of the same table", "name columns of two tables")
+    query = query_of_place(snapshot.view, left)
+    hit = snapshot.lake.explain_at(left, right)
+    on = condition(query, right, hit.evidence.matched, "t0", "t1")
+    sources = [source_of(snapshot, snapshot.number_of(place)) for place in (left, right)]
+    task = JoinTask(((sources[0], ""), (sources[1], on)), rows)
+    return service.read(JOINED, task), hit.sql
+
+
+def _profile(snapshot: Snapshot, place: int) -> Profile:
+    (row,) = snapshot.catalogue.rows(_PROFILE, [int(snapshot.view.generation.ids[place])])
+    longest, shortest, mean = row["lengths"][:3]
+    histogram = None
+    if row["histogram_counts"]:
+        histogram = Histogram(edges=row["histogram_edges"], counts=row["histogram_counts"])
+    top = [TopValue(value=v, count=n) for v, n in zip(row["top_values"], row["top_counts"], strict=True)]
+    plain = {name: row[name] for name in ("type", "original_name", "position", "exact", "minimum", "maximum")}
+    return Profile(
+        **wire.column_fields(snapshot, place), **plain, max_length=longest, min_length=shortest, mean_length=mean,
+        top_values=top, histogram=histogram, examples=row["cells"][:EXAMPLES],
+    )  # fmt: skip

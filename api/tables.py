@@ -1,0 +1,104 @@
+"""Tables: listed, described, previewed; tables that could stand below one another."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import Annotated, Any
+
+from litestar import Controller, Request, Response, get
+from litestar.params import QueryParameter
+
+from tablelens.engines.rows import FIRST, Source
+
+from . import wire
+from .access import LAKE, snapshot_of
+from .errors import documented
+from .parameters import PAGE, Cursor, Format, K, LakeName, Limit, RowLimit, TableId, Tables, at_most, page
+from .rows import RowsOperation, respond, wanted
+from .schemas import ColumnOut, Rows, TableDetail, TablePage, Unions
+from .service import Served
+from .snapshot import Snapshot
+from .unions import find_unions
+
+_TABLE = "SELECT format, truncated, warnings FROM tables WHERE id = ?"
+
+
+class TableController(Controller):
+    """Tables."""
+
+    path = "/v1/tables"
+    tags = ("Tables",)
+
+    @get("/", operation_id="listTables", summary="Tables, by name", opt=LAKE, responses=documented())
+    async def tables(
+        self,
+        request: Request[Any, Any, Any],
+        service: Served,
+        lake: LakeName = None,
+        tables: Tables = None,
+        cursor: Cursor = None,
+        limit: Limit = PAGE,
+    ) -> TablePage:
+        """All tables that one may read, in the order of lake and name."""
+        snapshot = snapshot_of(request)
+        chosen = await service.run(_chosen, snapshot, lake, tables)
+        keys = [key for key, _ in chosen]
+        return page(TablePage, keys, cursor, limit, service.settings, lambda at: wire.table(snapshot, chosen[at][1]))
+
+    @get("/{table_id:str}", operation_id="getTable", summary="A table with its columns",
+         opt=LAKE, responses=documented())  # fmt: skip
+    async def table(self, request: Request[Any, Any, Any], service: Served, table_id: TableId) -> TableDetail:
+        """What the crawl found: format, rows, warnings, columns."""
+        snapshot = snapshot_of(request)
+        return await service.run(_detail, snapshot, snapshot.table_number(table_id))
+
+    @get("/{table_id:str}/columns", operation_id="listColumns", summary="The columns of a table",
+         opt=LAKE, responses=documented())  # fmt: skip
+    async def columns(self, request: Request[Any, Any, Any], service: Served, table_id: TableId) -> list[ColumnOut]:
+        """In the order of the file."""
+        snapshot = snapshot_of(request)
+        number = snapshot.table_number(table_id)
+        return await service.run(lambda: [wire.column(snapshot, place) for place in snapshot.places_of(number)])
+
+    @get("/{table_id:str}/preview", operation_id="previewTable", summary="The first rows of a table",
+         opt=LAKE, operation_class=RowsOperation, responses=documented(422))  # fmt: skip
+    async def preview(
+        self, request: Request[Any, Any, Any], service: Served, table_id: TableId, rows: RowLimit = 20,
+        form: Format = "json",
+    ) -> Response[Rows]:  # fmt: skip
+        """Read from the file, in a process of its own, as the crawl reads it."""
+        snapshot = snapshot_of(request)
+        source = source_of(snapshot, snapshot.table_number(table_id))
+        fetch = wanted(rows, form, service.settings)
+        return respond(await service.run(service.read, FIRST, source, rows=fetch), rows, form)
+
+    @get("/{table_id:str}/unions", operation_id="findUnions", summary="Tables whose columns align",
+         opt=LAKE, responses=documented())  # fmt: skip
+    async def unions(
+        self, request: Request[Any, Any, Any], service: Served, table_id: TableId, k: K = 10,
+        threshold: Annotated[float, QueryParameter(ge=0, le=1, description="least score")] = 0.5,
+    ) -> Unions:  # fmt: skip
+        """Tables that could stand below this one, with the columns that align, the best first."""
+        snapshot = snapshot_of(request)
+        at_most("k", k, service.settings, "max_k")
+        return await service.run(find_unions, snapshot, snapshot.table_number(table_id), k, threshold)
+
+
+def source_of(snapshot: Snapshot, number: int) -> Source:
+    """The file of a table."""
+    return Source(*snapshot.view.file(snapshot.places_of(number)[0]))
+
+
+def _chosen(snapshot: Snapshot, lake: str | None, glob: str | None) -> list[tuple[tuple[str, str], int]]:
+    return [
+        (key, number)
+        for key, number in snapshot.order
+        if (lake is None or key[0] == lake) and (glob is None or fnmatch.fnmatchcase(key[1], glob))
+    ]
+
+
+def _detail(snapshot: Snapshot, number: int) -> TableDetail:
+    places = snapshot.places_of(number)
+    (row,) = snapshot.catalogue.rows(_TABLE, [int(snapshot.view.table_ids[places[0]])])
+    fields = [wire.column(snapshot, place) for place in places]
+    return TableDetail(**wire.table_fields(snapshot, number), **row, fields=fields)
