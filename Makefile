@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-slow test-models lint format bench docs clean
+.PHONY: demo test test-slow lint format bench docs clean
 
 demo: $(VENV)/base
 	$(BIN)/tablelens demo
@@ -17,9 +17,6 @@ test: $(VENV)/dev lint
 
 test-slow: $(VENV)/dev
 	$(BIN)/python -Im pytest -n auto -m slow
-
-test-models: $(VENV)/models
-	$(BIN)/python -Im pytest tests/encoders -m "slow or not slow"
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check --output-format concise .
@@ -43,10 +40,6 @@ $(VENV)/base: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/base
-	$(PIP) --editable '.[dev]'
-	touch $@
-
-$(VENV)/models: $(VENV)/dev
 	$(PIP) torch
 	$(PIP) --editable '.[dev,models]'
 	touch $@

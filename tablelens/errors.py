@@ -3,7 +3,8 @@
     TablelensError
     ├── UsageError            the call itself is off: an unknown option value, a bad name     exit 2
     │   ├── SettingError      a setting has a value that it cannot have
-    │   └── LimitReached      the server's limit, named, is reached
+    │   ├── LimitReached      the server's limit, named, is reached
+    │   └── UnusableTable     a row model cannot take this table or these targets
     ├── AccessDenied          no key, or one that does not reach as far                       exit 7
     ├── NotFound              something named does not exist                                  exit 3
     │   ├── UnknownTable
@@ -14,6 +15,7 @@
     ├── UnreadableFile        one file of a lake could not be read; the crawl goes on         exit 4
     ├── EncoderError          an encoder cannot be loaded, or gave what it must not give      exit 4
     │   └── MissingExtra      a package that only an extra installs is needed
+    ├── ModelError            a row model cannot be loaded or trained on what it was given    exit 4
     ├── IndexFault            an index file is damaged, or does not fit the question          exit 8
     │   ├── DamagedIndex
     │   └── IndexMismatch
@@ -81,6 +83,12 @@ class AccessDenied(TablelensError):
 
     code = "access"
     exit_code = 7
+
+
+class UnusableTable(UsageError, ValueError):
+    """A row model cannot take this table or these targets; a ValueError too, as scikit-learn has it."""
+
+    code = "unusable_table"
 
 
 class NotFound(TablelensError):
@@ -158,6 +166,13 @@ class MissingExtra(EncoderError):
     def of(cls, package: str, extra: str, purpose: str) -> MissingExtra:
         """Compose the message with the command that cures it."""
         return cls(f"{purpose} needs the package {package!r}", f"pip install 'tablelens[{extra}]'")
+
+
+class ModelError(TablelensError):
+    """A row model cannot be loaded, or cannot be trained on what it was given."""
+
+    code = "model"
+    exit_code = 4
 
 
 class IndexFault(TablelensError):

@@ -123,13 +123,19 @@ class StaticEncoder:
                 )
         self.revision = _revision(raw)
         self.dimension = self.config.semantic + self.config.identity
-        self._tokens, self._weights = _table(raw[WEIGHTS], self.config, place / WEIGHTS)
-        self._tokenizer = _tokenizer(raw[TOKENIZER], len(self._tokens), place / TOKENIZER)
+        self.token_vectors, self._weights = _table(raw[WEIGHTS], self.config, place / WEIGHTS)
+        self._tokenizer = _tokenizer(raw[TOKENIZER], len(self.token_vectors), place / TOKENIZER)
 
     @property
     def semantic(self) -> slice:
         """The dimensions of the semantic part: ``vectors[:, encoder.semantic]``."""
         return slice(0, self.config.semantic)
+
+    @property
+    def pieces(self) -> list[str]:
+        """The WordPiece vocabulary, in the order of ``token_vectors``, float32 (pieces, semantic)."""
+        known = self._tokenizer.get_vocab(with_added_tokens=False)
+        return sorted(known, key=known.__getitem__)
 
     def encode(self, columns: Sequence[ColumnText]) -> Vectors:
         """Candidate vectors, float32 (n, 384): length distinct^0.14, or 0 for a column that holds nothing."""
@@ -191,15 +197,15 @@ class StaticEncoder:
         rows = np.zeros((count, self.config.semantic), np.float32)
         if not len(token):
             return rows
-        key = column * len(self._tokens) + token
+        key = column * len(self.token_vectors) + token
         order = np.argsort(key)
         key = key[order]
         first = np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
         totals = (np.add.reduceat(grains[order], first) / GRAIN).astype(np.float32)
-        owner, token = np.divmod(key[first], len(self._tokens))
+        owner, token = np.divmod(key[first], len(self.token_vectors))
         bounds = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1], True])
         for left, right in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-            rows[owner[left]] = totals[left:right] @ self._tokens[token[left:right]]
+            rows[owner[left]] = totals[left:right] @ self.token_vectors[token[left:right]]
         return rows
 
     def _tokenize(self, words: list[str]) -> tuple[Longs, Longs, Longs]:
@@ -209,8 +215,8 @@ class StaticEncoder:
         """
         texts = [BREAK.join(words[start : start + CHUNK]) + BREAK for start in range(1, len(words), CHUNK)]
         found = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
-        tokens = np.fromiter(chain([len(self._tokens)], *found), np.int64)
-        ends = np.flatnonzero(tokens == len(self._tokens))
+        tokens = np.fromiter(chain([len(self.token_vectors)], *found), np.int64)
+        ends = np.flatnonzero(tokens == len(self.token_vectors))
         counts = np.diff(ends, prepend=-1) - 1
         return tokens, ends - counts, counts
 
