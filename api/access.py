@@ -77,10 +77,10 @@ async def begin(request: Request[Any, Any, Any]) -> Response[None] | None:
         return None
     service: Service = request.app.state.service
     snapshot = await service.snapshot(visitor_of(request))
-    request.scope["state"]["snapshot"] = snapshot
+    request.scope["state"]["snapshot"], etag = snapshot, snapshot.etag()
     if request.method not in ("GET", "HEAD") or not request.route_handler.opt.get("etag"):
         return None
-    request.scope["state"]["etag"] = etag = f'"{snapshot.tag}"'
+    request.scope["state"]["etag"] = etag
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     return Response(None, status_code=304, headers={"ETag": etag}) if etag in known or "*" in known else None
 

@@ -33,11 +33,12 @@ from .search import SearchController
 from .service import Service
 from .system import HealthController, StatusController
 from .tables import TableController
+from .verdicts import VerdictController
 
 PAGE = Path(__file__).parent / "web" / "dist"
 CONTROLLERS = (
     *(HealthController, StatusController, LakeController, TableController, ColumnController, JoinController),
-    *(SearchController, PathController, MapController, CrawlController),
+    *(VerdictController, SearchController, PathController, MapController, CrawlController),
 )
 DESCRIPTION = """Find which columns of a data lake join, by value and by meaning; prove it, explain it, do the join.
 

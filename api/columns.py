@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import QueryParameter
 
 from tablelens.discover.joins import condition
 from tablelens.discover.query import query_of_place
@@ -15,7 +15,20 @@ from tablelens.errors import UnknownColumn
 from . import wire
 from .access import LAKE, snapshot_of
 from .errors import documented
-from .parameters import ColumnId, Format, K, Kind, LakeName, ModeOf, PerTable, RowLimit, Tables, Threshold, at_most
+from .parameters import (
+    ColumnId,
+    Format,
+    K,
+    Kind,
+    LakeName,
+    ModeOf,
+    OtherId,
+    PerTable,
+    RowLimit,
+    Tables,
+    Threshold,
+    at_most,
+)
 from .rows import RowsOperation, respond, wanted
 from .schemas import Answer, ColumnOut, Histogram, Hit, Profile, Rows, TopValue
 from .service import Served, Service
@@ -25,7 +38,6 @@ from .tables import source_of
 _PROFILE = """SELECT type, original_name, position, exact, minimum, maximum, lengths, top_values, top_counts,
     histogram_edges, histogram_counts, cells FROM columns WHERE id = ?"""
 EXAMPLES = 50
-Other = Annotated[str, PathParameter(description="id of the column to join with")]
 
 
 class ColumnController(Controller):
@@ -76,7 +88,7 @@ class ColumnController(Controller):
     @get("/{column_id:str}/joins/{other_id:str}/evidence", operation_id="explainJoin",
          summary="The evidence on one pair of columns", opt=LAKE, responses=documented())  # fmt: skip
     async def evidence(
-        self, request: Request[Any, Any, Any], service: Served, column_id: ColumnId, other_id: Other
+        self, request: Request[Any, Any, Any], service: Served, column_id: ColumnId, other_id: OtherId
     ) -> Hit:
         """What two columns share, whether the pair would be found or not."""
         snapshot = snapshot_of(request)
@@ -87,7 +99,7 @@ class ColumnController(Controller):
     @get("/{column_id:str}/joins/{other_id:str}/rows", operation_id="runJoin", summary="Run a join",
          opt=LAKE, operation_class=RowsOperation, responses=documented(422))  # fmt: skip
     async def rows(
-        self, request: Request[Any, Any, Any], service: Served, column_id: ColumnId, other_id: Other,
+        self, request: Request[Any, Any, Any], service: Served, column_id: ColumnId, other_id: OtherId,
         rows: RowLimit = 50, form: Format = "json",
     ) -> Response[Rows]:  # fmt: skip
         """Rows of the inner join of both tables, all columns; where a name comes twice, the second gets a number."""

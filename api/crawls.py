@@ -17,7 +17,7 @@ from tablelens.lake import lake_name
 
 from .access import may_write, only_admin, visitor_of
 from .audit import audit
-from .errors import WrongMedia, documented
+from .errors import documented, only_json
 from .jobs import Job
 from .keys import Visitor
 from .parameters import PAGE, Cursor, Limit, page
@@ -54,8 +54,7 @@ class CrawlController(Controller):
         ] = "",
     ) -> Response[JobOut]:
         """Answers at once; ``Location`` is where to ask how it goes."""
-        if request.content_type[0] != "application/json":
-            raise WrongMedia(f"the body is of type {request.content_type[0]!r}", "send application/json")
+        only_json(request)
         lake, path = _wanted(request, service, data)
         visitor = may_write(request, lake)
         job = service.jobs.add(lake, path, data.refresh, visitor.id, token)

@@ -113,6 +113,17 @@ DESCRIPTIONS = {
 }
 
 
+def only_json(request: Request[Any, Any, Any]) -> None:
+    """Refuse other bodies than JSON, so that no form of a foreign page can send one.
+
+    Raises:
+        WrongMedia: the body says that it is something else.
+    """
+    kind = request.content_type[0]
+    if kind != "application/json":
+        raise WrongMedia(f"the body is of type {kind[:100]!r}", "send application/json")
+
+
 def documented(*statuses: int) -> dict[int, ResponseSpec]:
     """The problems that a route may answer with, for the OpenAPI document."""
     always = (400, 401, 403, 404, 408, 429, 500, 503)

@@ -18,7 +18,7 @@ from tablelens.types import ColumnProfile, FileOutcome, FoundFile, TableProfile
 
 from . import wire
 from .access import LAKE, snapshot_of
-from .errors import WrongMedia, documented
+from .errors import WrongMedia, documented, only_json
 from .parameters import at_most
 from .schemas import Answer, FileColumn
 from .service import Served, Service
@@ -74,8 +74,7 @@ class JoinController(Controller):
           opt=LAKE, responses=documented(413, 415))  # fmt: skip
     async def values(self, request: Request[Any, Any, Any], service: Served, data: JSONBody[Values]) -> Answer:
         """Best first, each with its evidence. Nothing of the values is kept."""
-        if request.content_type[0] != "application/json":
-            raise WrongMedia(f"the body is of type {request.content_type[0]!r}", "send application/json")
+        only_json(request)
         at_most("k", data.k, service.settings, "max_k")
         return await service.run(_of_values, snapshot_of(request), data)
 

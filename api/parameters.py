@@ -32,6 +32,7 @@ Limit = Annotated[int, QueryParameter(ge=1, description="how many on a page; the
 Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before")]
 TableId = Annotated[str, PathParameter(description="id of a table", examples=[Example(value="llhjtmzu6xksl7vh")])]
 ColumnId = Annotated[str, PathParameter(description="id of a column", examples=[Example(value="llhjtmzu6xksl7vh")])]
+OtherId = Annotated[str, PathParameter(description="id of the column to join with")]
 RowLimit = Annotated[
     int,
     QueryParameter(ge=1, description="how many rows at most; max_rows_shown is the limit in JSON, else max_rows_sent"),

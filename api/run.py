@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import ipaddress
 import os
@@ -69,6 +70,7 @@ class Server(uvicorn.Server):
         """Start, and say where."""
         await super().startup(sockets)  # type: ignore[arg-type]
         if self.started:
+            asyncio.get_running_loop().run_in_executor(None, self._service.warm_reader)
             print(self._greeting, file=sys.stderr, flush=True)  # noqa: T201 - the command's own word
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

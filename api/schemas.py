@@ -180,6 +180,22 @@ class Answer(Out):
     seconds: float
 
 
+class VerdictOut(Out):
+    """What a person said of two columns."""
+
+    left: ColumnRef
+    right: ColumnRef
+    joins: bool
+    note: str
+    decided: Annotated[str, Meta(description="when, UTC, ISO 8601")]
+
+
+class VerdictPage(Page):
+    """One page of verdicts."""
+
+    items: list[VerdictOut]
+
+
 class FileColumn(Out):
     """A column of an uploaded file."""
 

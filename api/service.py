@@ -37,6 +37,7 @@ T = TypeVar("T")
 PARTS = 16
 """Parts of the lakes, one a set of lakes that some key may read, that are kept ready."""
 WATCH_SECONDS = 1.0
+CLOSE_SECONDS = 5.0
 log = logging.getLogger("tablelens.api")
 
 
@@ -59,11 +60,9 @@ class Service:
         threads = settings.query_threads or 2 * (os.cpu_count() or 1)
         self._threads = anyio.CapacityLimiter(threads)
         self._readers: queue.LifoQueue[LocalEngine] = queue.LifoQueue()  # the one used last is warm
-        self._engines = [
-            LocalEngine(1, settings.worker_memory_mb, settings.query_seconds, retries=0) for _ in range(threads)
-        ]
-        for engine in self._engines:
-            self._readers.put(engine)
+        self._reader_count = threads
+        for _ in range(threads):  # their processes start when they are needed
+            self._readers.put(LocalEngine(1, settings.worker_memory_mb, settings.query_seconds, retries=0))
         self._tasks: list[asyncio.Task[None]] = []
 
     # life ------------------------------------------------------------------------------------------------------
@@ -72,9 +71,8 @@ class Service:
         """Load what there is, and look out for newer generations."""
         await self.reload()
         self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self.jobs.work())]
-        self._tasks.append(asyncio.create_task(anyio.to_thread.run_sync(self._warm_reader)))
 
-    def _warm_reader(self) -> None:
+    def warm_reader(self) -> None:
         """Start one of the processes that read files, so that the first who looks at rows need not wait for it."""
         with contextlib.suppress(TablelensError):
             self.read(FIRST, Source(os.devnull), rows=1)
@@ -91,8 +89,13 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for engine in self._engines:
-            engine.close()
+        await anyio.to_thread.run_sync(self._close_readers)
+
+    def _close_readers(self) -> None:
+        """Close those that are idle or get so soon; the processes of others end with this one."""
+        with contextlib.suppress(queue.Empty):
+            for _ in range(self._reader_count):
+                self._readers.get(timeout=CLOSE_SECONDS).close()
 
     async def reload(self) -> None:
         """Take the newest generation, once it is loaded whole; until then the one before answers."""

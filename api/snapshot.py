@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from hashlib import blake2b
-from threading import RLock
 from typing import Any
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from tablelens.catalog import verdicts
 from tablelens.discover.paths import PathFinder
 from tablelens.discover.view import bare_name
 from tablelens.errors import UnknownColumn, UnknownTable
@@ -50,7 +50,9 @@ class Snapshot:
         self.catalogue = catalogue
         self.tag = tag
         self.lakes = dict(lake.view.generation.roots)
-        self._graph_lock = RLock()
+        self.judged = ""
+        """Digest of the verdicts on these lakes."""
+        self._judged_at: int | None = None
 
     @classmethod
     def load(cls, home: Lake) -> Snapshot:
@@ -81,6 +83,19 @@ class Snapshot:
         _ = view.names, view.filled, view.rows, self.columns, self.tables, self.order
         _ = self.lake.words, self.lake.encoder
         view.pool("text", self.lake.settings.min_distinct, True)
+
+    def etag(self) -> str:
+        """Names what answers depend on: the generation, and what people said of joins since."""
+        try:
+            stamp = (self.lake.home / verdicts.FILE).stat().st_mtime_ns
+        except FileNotFoundError:
+            stamp = 0
+        if stamp != self._judged_at:
+            mine = [v for v in self.lake.verdicts() if v.left[0] in self.lakes and v.right[0] in self.lakes]
+            self.judged = blake2b(repr(mine).encode(), digest_size=6).hexdigest() if mine else ""
+            self.lake.__dict__.pop("path_finder", None)  # made with the verdicts before
+            self._judged_at = stamp
+        return f'"{self.tag}-{self.judged}"' if self.judged else f'"{self.tag}"'
 
     # ids -------------------------------------------------------------------------------------------------------
 

@@ -153,12 +153,17 @@ class Lake:
             CatalogLocked: a crawl is writing; give it again when that is done.
             UsageError: both are one column; or there is nothing to take back.
         """
-        names = [name_of(self.view, self.view.parse(reference)) for reference in (left, right)]
+        return self.verdict_at(self.view.parse(left), self.view.parse(right), joins, note)
+
+    def verdict_at(self, left: int, right: int, joins: bool | None, note: str = "") -> Verdict:
+        """The same for columns by their places in the view."""
+        names = [name_of(self.view, place) for place in (left, right)]
         said = Verdict(names[0], names[1], bool(joins), note)
+        columns = [f"{table}.{column}" for _, table, column in names]
         if said.left == said.right:
-            raise UsageError(f"{left!r} and {right!r} are one column", "name two columns")
+            raise UsageError(f"{columns[0]!r} is one column", "name two columns")
         if not verdicts.change(self.home, said, keep=joins is not None):
-            raise UsageError(f"there is no verdict on {left} and {right}", "`tablelens verdicts` lists them")
+            raise UsageError(f"there is no verdict on {' and '.join(columns)}", "`tablelens verdicts` lists them")
         self.__dict__.pop("path_finder", None)
         return said
 
