@@ -11,6 +11,7 @@
     │   ├── UnknownColumn
     │   ├── UnknownLake
     │   ├── UnknownEncoder
+    │   ├── UnknownProperty
     │   └── NoLake            nothing has been crawled in this home yet
     ├── UnreadableFile        one file of a lake could not be read; the crawl goes on         exit 4
     ├── EncoderError          an encoder cannot be loaded, or gave what it must not give      exit 4
@@ -128,6 +129,12 @@ class UnknownEncoder(NotFound):
     """No encoder of that name, and no model folder at that path."""
 
     code = "unknown_encoder"
+
+
+class UnknownProperty(NotFound):
+    """No property of that name among the probes."""
+
+    code = "unknown_property"
 
 
 class NoLake(NotFound):

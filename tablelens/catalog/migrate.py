@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from tablelens.catalog.models import SCHEMA_VERSION, Base
 from tablelens.errors import CatalogError, CatalogVersion
 
-STEPS: dict[int, tuple[str, ...]] = {2: ()}
+STEPS: dict[int, tuple[str, ...]] = {2: (), 3: ()}
 """Version → the statements that lead to it from the version before; tables that are new need none."""
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class ListOf(UserDefinedType[Any]):
@@ -185,3 +185,26 @@ class GenerationRow(Base):
     encoder: Mapped[str] = mapped_column(sa.Text)
     revision: Mapped[str] = mapped_column(sa.Text)
     columns: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class ProbeRow(Base):
+    """A measure of a probed property of a model; ``verdict`` is the property's at that level."""
+
+    __tablename__ = "probe_results"
+    run: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    model: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    property: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    level: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    measure: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    revision: Mapped[str] = mapped_column(sa.Text)
+    dataset: Mapped[str] = mapped_column(sa.Text)
+    tables: Mapped[int] = mapped_column(sa.BigInteger)
+    value: Mapped[float | None] = mapped_column(sa.Double)
+    low: Mapped[float | None] = mapped_column(sa.Double)
+    high: Mapped[float | None] = mapped_column(sa.Double)
+    floor: Mapped[float | None] = mapped_column(sa.Double)
+    ceiling: Mapped[float | None] = mapped_column(sa.Double)
+    headline: Mapped[bool] = mapped_column(sa.Boolean)
+    verdict: Mapped[str] = mapped_column(sa.Text)
+    why: Mapped[str] = mapped_column(sa.Text)
+    measured_at: Mapped[datetime] = mapped_column(sa.TIMESTAMP)

@@ -296,6 +296,21 @@ class Catalog:
             )
         self._next.pop("generations", None)
 
+    def store_probes(self, table: pa.Table) -> None:
+        """Keep what a probe run found. Columns of the table as in ``ProbeRow``."""
+        with self.transaction() as session:
+            _insert(session, "probe_results", table)
+
+    def probes(self, revision: str) -> list[dict[str, Any]]:
+        """The newest headline of each property and level of the model of that revision."""
+        found = self.arrow(
+            """SELECT * FROM probe_results WHERE revision = ? AND headline
+               QUALIFY row_number() OVER (PARTITION BY property, level ORDER BY measured_at DESC, run DESC) = 1
+               ORDER BY property, level""",
+            [revision],
+        )
+        return list(found.to_pylist())
+
     def snapshot(self, target: Path) -> None:
         """Copy the catalogue, all commits in it, to a new file that is never changed again."""
         with self.transaction() as session:
