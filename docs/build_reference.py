@@ -16,13 +16,13 @@ from typing import Any
 import click
 
 from tablelens import errors
-from tablelens.cli import ask, demo, measure, serve, tend
+from tablelens.cli import ask, demo, measure, probe, serve, tend
 from tablelens.cli.main import cli
 from tablelens.contextualize.templates import TEMPLATES, ColumnFacts, contextualize
 from tablelens.settings import CHOICES, Settings
 
 HERE = Path(__file__).parent / "reference"
-COMMANDS = (ask, demo, measure, serve, tend)  # importing them registers the commands
+COMMANDS = (ask, demo, measure, probe, serve, tend)  # importing them registers the commands
 NOTE = "<!-- written by docs/build_reference.py -->\n\n"
 EXIT_CODES = (
     (0, "done; none found is an answer too"),
@@ -31,7 +31,7 @@ EXIT_CODES = (
     (3, "something named does not exist"),
     (4, "a file or an encoder cannot be read"),
     (5, "`crawl`: done, but some files could not be read"),
-    (6, "`doctor`: something is wrong"),
+    (6, "`doctor`: something is wrong; `probe compare`: a gate is broken"),
     (7, "no key, or one that does not reach as far"),
     (8, "the catalogue is locked, or it or the index is damaged"),
     (130, "interrupted; what was done is kept"),
@@ -67,6 +67,9 @@ def commands() -> str:
         command = cli.get_command(parent, name)
         assert command is not None
         pages.append(f"## {name}\n\n" + _help(command, parent, name))
+        inner = click.Context(command, info_name=name, parent=parent)
+        for below, each in getattr(command, "commands", {}).items():
+            pages.append(f"### {name} {below}\n\n" + _help(each, inner, below))
     codes = [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES]
     pages.append("## Exit codes\n\n| code | meaning |\n|---|---|\n" + "\n".join(codes) + "\n")
     return "# Commands\n\n" + "\n".join(pages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -83,8 +84,9 @@ def load_models(names: Sequence[str], settings: Settings | None = None) -> list[
         UnknownEncoder, EncoderError, MissingExtra: as ``load_model``.
     """
     made = [load_model(name, settings) for name in names]
+    short = Counter(model.name for model in made)
     for name, model in zip(names, made, strict=True):
-        if sum(other.name == model.name for other in made) > 1:
+        if short[model.name] > 1:
             model.name = name
     return made
 

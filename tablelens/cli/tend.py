@@ -21,6 +21,9 @@ from tablelens.pipeline.build import collect
 from tablelens.settings import Settings
 
 PARTIAL = 5
+JOIN_DISCOVERY = ("row_order", "join_relationship", "sample_fidelity", "determinism")
+"""Properties of an encoder that finding joins leans on, as the probes mark them."""
+BAD_VERDICTS = ("fail", "degenerate")
 
 
 @cli.command()
@@ -177,6 +180,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         ("index", _check(lambda: f"generation {lake.view.generation.number}, {len(lake.view):,} columns")),
         ("encoder", _check(lambda: f"{lake.encoder.name}, {lake.encoder.dimension} dimensions, as the index says")),
         ("disk", _check(lambda: _disk(lake.home))),
+        ("probes", _check(lambda: _probes(lake))),
         ("extra models", (True, _extra("sentence_transformers", "models"))),
     ]
     if as_json:
@@ -202,6 +206,20 @@ def _catalogue(lake: Lake) -> str:
     with Catalog(path, read_only=True) as catalog:
         found = catalog.arrow("SELECT count(*) AS n, count_if(reason <> '') AS bad FROM files").to_pylist()[0]
     return f"{found['n']:,} files, {found['bad']:,} of them not readable"
+
+
+def _probes(lake: Lake) -> str:
+    """What probes found of the encoder in use; a property that join discovery leans on is a warning, no error."""
+    made = lake.view.generation.encoder
+    with Catalog(lake.home / "catalog.duckdb", read_only=True) as catalog:
+        found = catalog.probes(f"{made['revision']}/{made['template']}/{made['unit']}")
+    known = {row["property"]: row for row in found if row["level"] == "column" and row["property"] in JOIN_DISCOVERY}
+    bad = [f"{name} {row['verdict']}: {row['why']}" for name, row in known.items() if row["verdict"] in BAD_VERDICTS]
+    if bad:
+        return f"WARNING, the encoder {made['name']!r} may find joins badly: {'; '.join(bad)}"
+    if len(known) < len(JOIN_DISCOVERY):
+        return f"the encoder {made['name']!r} was not probed (tablelens probe run --models {made['name']})"
+    return f"{len(known)} properties that join discovery leans on hold: {', '.join(known)}"
 
 
 def _disk(home: Path) -> str:

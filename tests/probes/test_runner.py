@@ -242,3 +242,9 @@ def test_the_markdown_names_every_result():
 def test_all_properties_have_a_file_of_their_own():
     files = {type(prop).__module__.rpartition(".")[2] for prop in PROPERTIES}
     assert files == {prop.meta.id for prop in PROPERTIES}
+
+
+def test_doctor_knows_which_properties_join_discovery_leans_on():
+    from tablelens.cli.tend import JOIN_DISCOVERY
+
+    assert {prop.meta.id for prop in PROPERTIES if prop.meta.join_discovery} == set(JOIN_DISCOVERY)
