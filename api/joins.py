@@ -159,5 +159,5 @@ def _of_file(service: Served, snapshot: Snapshot, file: FoundFile, data: Upload)
         known = ", ".join(list(columns)[:50])
         raise UnknownColumn.among("column", data.column, columns, f"columns of the file: {known}")
     title = Path(data.file.filename).stem
-    query = snapshot.lake.profile_query(columns[data.column], title)
+    query = snapshot.lake.profile_query(columns[data.column], title, columns=list(columns))
     return wire.answer(snapshot, query, snapshot.lake.answer(query, **_options(data)))

@@ -36,8 +36,8 @@ from tablelens.engines.local import LocalEngine
 from tablelens.errors import IndexMismatch, UnknownColumn, UnknownLake, UsageError
 from tablelens.index import generation
 from tablelens.index.words import WordIndex
-from tablelens.pipeline.build import column_text
 from tablelens.pipeline.crawl import Plan, Refresh, crawl, make_plan, profile_config
+from tablelens.pipeline.texts import column_text
 from tablelens.profile.columns import profile_column
 from tablelens.progress import Progress, Silent
 from tablelens.settings import Settings, find_home
@@ -132,7 +132,7 @@ class Lake:
         if column not in names:
             raise UnknownColumn.among("column", column, names, f"columns of {path}: {', '.join(names[:20])}")
         source = sql.source(str(Path(path).resolve()), table.part)
-        query = self.outside_query(table.data[column], column, Path(path).stem, source=source)
+        query = self.outside_query(table.data[column], column, Path(path).stem, source=source, columns=names)
         return self.answer(query, k=k, mode=mode, **options)
 
     def explain(self, left: str, right: str) -> Hit:
@@ -227,18 +227,23 @@ class Lake:
         """A column of the lake as a query."""
         return query_of_place(self.view, self.view.parse(reference))
 
-    def outside_query(self, values: Any, name: str = "", title: str = "", source: str = "") -> Query:
-        """Values from outside the lake as a query."""
+    def outside_query(
+        self, values: Any, name: str = "", title: str = "", source: str = "", columns: Sequence[str] = ()
+    ) -> Query:
+        """Values from outside the lake as a query; ``columns`` are the names of all columns of their table."""
         data = as_chunked(values)
         profile = profile_column(data, self.settings, name=name or getattr(values, "name", None) or "values")
-        return self.profile_query(profile, title, source)
+        return self.profile_query(profile, title, source, columns)
 
-    def profile_query(self, profile: ColumnProfile, title: str = "", source: str = "") -> Query:
+    def profile_query(
+        self, profile: ColumnProfile, title: str = "", source: str = "", columns: Sequence[str] = ()
+    ) -> Query:
         """A column from outside the lake, already profiled, as a query."""
         vectors = None
         if profile.family == "text" and not profile.excluded:
-            text = column_text(profile, title, self.view.generation.postings, self.encoder.max_tokens, self._made())
-            vectors = self.encoder.encode_queries([text])
+            encoder, postings = self.encoder, self.view.generation.postings
+            text = column_text(profile, title, postings, encoder.max_tokens, self._made(), columns, encoder.reads)
+            vectors = encoder.encode_queries([text])
         return query_of_profile(self.view, profile, vectors, title, source or "your_table")
 
     @cached_property

@@ -22,6 +22,7 @@ class HashEncoder:
 
     name = "hash"
     max_tokens = 256
+    reads: tuple[str, ...] = ("values",)
 
     def __init__(self, dimension: int = 64) -> None:
         self.dimension = dimension

@@ -160,7 +160,8 @@ class ColumnText:
     """A column as an encoder sees it.
 
     ``text`` is one of DeepJoin's seven templates, filled; ``cells`` are the cells in the order and number that
-    the text holds them; ``values`` the column's whole set of value hashes.
+    the text holds them; ``values`` the column's whole set of value hashes. For an encoder that reads no text it is
+    empty, and ``cells`` are all that are kept, the most frequent in the column first.
     """
 
     text: str

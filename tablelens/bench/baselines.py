@@ -21,7 +21,7 @@ from tablelens.bench.pack import PackQuery
 from tablelens.discover.evidence import count
 from tablelens.encoders.sentence import SentenceEncoder, check_folder, find_folder
 from tablelens.errors import MissingExtra
-from tablelens.pipeline.build import column_texts
+from tablelens.pipeline.texts import column_texts
 from tablelens.progress import Progress
 from tablelens.settings import Settings
 from tablelens.types import Hashes, Ids, Vectors

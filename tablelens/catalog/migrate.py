@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tablelens.catalog.models import SCHEMA_VERSION, Base
+from tablelens.catalog.models import EMBEDDINGS, SCHEMA_VERSION, Base
 from tablelens.errors import CatalogError, CatalogVersion
 
-STEPS: dict[int, tuple[str, ...]] = {2: (), 3: ()}
-"""Version → the statements that lead to it from the version before; tables that are new need none."""
+STEPS: dict[int, tuple[str, ...]] = {
+    2: ("ALTER TABLE columns ADD COLUMN IF NOT EXISTS density DOUBLE DEFAULT 0",),  # some of version 1 lack it
+    3: (),
+    4: ("DROP TABLE IF EXISTS embeddings", EMBEDDINGS),  # vectors are made anew, by what they are made of
+}
+"""Version → the statements that lead to it from the version before; tables that are new need none. All of them are
+run on an empty catalogue too."""
 
 
 def migrate(connection: sa.Connection, *, read_only: bool = False) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class ListOf(UserDefinedType[Any]):
@@ -162,18 +162,35 @@ class VerdictRow(Base):
     decided_at: Mapped[datetime] = mapped_column(sa.TIMESTAMP)
 
 
-class EmbeddingRow(Base):
-    """A column's vector, and all that says how it was made."""
+class ContentRow(Base):
+    """What of a column its vector was made of: the hash under which ``EncodedRow`` keeps the vector."""
 
-    __tablename__ = "embeddings"
+    __tablename__ = "contents"
     column_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
     content: Mapped[int] = mapped_column(Hash())
-    """Hash of the text and the values that were encoded."""
-    encoder: Mapped[str] = mapped_column(sa.Text)
     revision: Mapped[str] = mapped_column(sa.Text)
-    template: Mapped[str] = mapped_column(sa.Text)
+
+
+class EncodedRow(Base):
+    """A vector by what was encoded, once for all columns that are alike; it stays when a column goes.
+
+    The view ``embeddings`` (``EMBEDDINGS``) joins it to the columns.
+    """
+
+    __tablename__ = "encoded"
+    content: Mapped[int] = mapped_column(Hash(), primary_key=True)
+    """Hash of all that the encoder reads of a column: its text, or its cells and values."""
+    revision: Mapped[str] = mapped_column(sa.Text, primary_key=True)
+    encoder: Mapped[str] = mapped_column(sa.Text)
     dtype: Mapped[str] = mapped_column(sa.Text)
     vector: Mapped[Any] = mapped_column(ListOf("FLOAT"))
+
+
+EMBEDDINGS = """
+    CREATE OR REPLACE VIEW embeddings AS
+    SELECT c.column_id, c.content, e.encoder, c.revision, e.dtype, e.vector
+    FROM contents c JOIN encoded e ON e.content = c.content AND e.revision = c.revision"""
+"""The vector of each column that has one, of the encoder that the index was last made with."""
 
 
 class GenerationRow(Base):

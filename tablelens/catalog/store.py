@@ -33,6 +33,10 @@ from tablelens.errors import CatalogError, CatalogLocked, UnknownLake, UsageErro
 from tablelens.types import FileOutcome, Hashes, Verdict
 
 INDEXED = "indexed"
+SPARE = 10_000
+"""Vectors that no column has which are kept in any case."""
+_UNUSED = """NOT EXISTS (
+    SELECT 1 FROM contents c WHERE c.content = e.content AND c.revision = e.revision)"""
 _HEADERS = 3 * 4096
 """Bytes of the headers with which every DuckDB file begins."""
 _LOCK = re.compile(r"Conflicting lock is held in (.*?) \(PID (\d+)\)")
@@ -229,31 +233,56 @@ class Catalog:
         """All alignments, ascending by table id: ``table_id``, ``positions``, ``cells``."""
         return self.arrow("SELECT table_id, positions, cells FROM alignments ORDER BY table_id")
 
-    def embeddings(self, revision: str, template: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """(column ids, vectors (n, d)) that one encoder made with one template, ascending by id."""
-        found = self.arrow(
-            "SELECT column_id, vector FROM embeddings WHERE revision = ? AND template = ? ORDER BY column_id",
-            [revision, template],
-        )
+    def embeddings(self, revision: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """(column ids, vectors (n, d)) of the columns that one encoder has read, ascending by id."""
+        found = self.arrow("SELECT column_id, vector FROM embeddings WHERE revision = ? ORDER BY column_id", [revision])
         if not found.num_rows:
             return np.empty(0, np.int64), np.empty((0, 0), np.float32)
         flat = found["vector"].combine_chunks().flatten().to_numpy()
         return found["column_id"].to_numpy(), flat.reshape(found.num_rows, -1)
 
-    def embedded(self, revision: str, template: str) -> npt.NDArray[np.int64]:
-        """Ids of the columns that have a vector of one encoder and template."""
-        found = self.arrow("SELECT column_id FROM embeddings WHERE revision = ? AND template = ?", [revision, template])
-        return np.asarray(found["column_id"].to_numpy())
+    def encoded(self, revision: str) -> Hashes:
+        """The contents of which one encoder has made a vector, whether a column still has them or not."""
+        found = self.arrow("SELECT content FROM encoded WHERE revision = ?", [revision])
+        return np.asarray(found["content"].to_numpy())
 
-    def store_embeddings(self, table: pa.Table) -> None:
-        """Put vectors in place of those that the same columns had. Columns of the table as in ``EmbeddingRow``."""
+    def store_vectors(self, contents: Hashes, vectors: npt.NDArray[np.float32], encoder: str, revision: str) -> None:
+        """Keep the vectors, float32 (n, d), of contents that have none of this encoder yet."""
+        flat, n = pa.array(np.ascontiguousarray(vectors, np.float32).reshape(-1)), len(contents)
+        rows_of = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]).cast(pa.list_(pa.float32()))
+        names = {"revision": revision, "encoder": encoder, "dtype": "float32"}
+        made = {"content": pa.array(contents), **{name: pa.array([value] * n) for name, value in names.items()}}
         with self.transaction() as session:
-            raw = _raw(session)
-            raw.register("fresh", table)
-            raw.execute("DELETE FROM embeddings WHERE column_id IN (SELECT column_id FROM fresh)")
-            raw.unregister("fresh")
+            _insert(session, "encoded", pa.table({**made, "vector": rows_of}))
+
+    def contents(self, revision: str) -> tuple[npt.NDArray[np.int64], Hashes]:
+        """(column ids, what their vectors are made of) of the columns that one encoder has read."""
+        found = self.arrow("SELECT column_id, content FROM contents WHERE revision = ?", [revision])
+        return found["column_id"].to_numpy(), found["content"].to_numpy()
+
+    def set_contents(self, ids: npt.NDArray[np.int64], contents: Hashes, revision: str) -> None:
+        """Say what the vector of each column is made of, in place of all that was said before.
+
+        Vectors that no column has any more are kept until they are as many as those that one has.
+        """
+        table = pa.table({"column_id": ids, "content": contents, "revision": pa.array([revision] * len(ids))})
+        with self.transaction() as session:
+            _raw(session).execute("DELETE FROM contents")
         with self.transaction() as session:  # a key deleted and inserted in one transaction would be refused
-            _insert(session, "embeddings", table)
+            _insert(session, "contents", table)
+        if self.spare_vectors() > max(len(ids), SPARE):
+            self.forget_vectors()
+
+    def forget_vectors(self) -> int:
+        """Let go of vectors that no column has; their number."""
+        spare = self.spare_vectors()
+        with self.transaction() as session:
+            _raw(session).execute(f"DELETE FROM encoded e WHERE {_UNUSED}")
+        return spare
+
+    def spare_vectors(self) -> int:
+        """How many vectors no column has."""
+        return int(self.arrow(f"SELECT count(*) AS n FROM encoded e WHERE {_UNUSED}")["n"][0].as_py())
 
     # verdicts --------------------------------------------------------------------------------------------------
 
@@ -339,7 +368,7 @@ class Catalog:
         raw.register("gone", pa.table({"path": pa.array(list(paths), pa.string())}))
         files = f"SELECT f.id FROM files f SEMI JOIN gone USING (path) WHERE f.lake_id = {int(lake_id)}"
         tables = f"SELECT id FROM tables WHERE file_id IN ({files})"
-        raw.execute(f"DELETE FROM embeddings WHERE column_id IN (SELECT id FROM columns WHERE table_id IN ({tables}))")
+        raw.execute(f"DELETE FROM contents WHERE column_id IN (SELECT id FROM columns WHERE table_id IN ({tables}))")
         raw.execute(f"DELETE FROM columns WHERE table_id IN ({tables})")
         raw.execute(f"DELETE FROM alignments WHERE table_id IN ({tables})")
         raw.execute(f"DELETE FROM tables WHERE file_id IN ({files})")

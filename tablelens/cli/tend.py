@@ -241,7 +241,7 @@ def _extra(module: str, extra: str) -> str:
 @json_option
 @click.pass_context
 def gc(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
-    """Remove index generations and snapshots that nobody needs any more.
+    """Remove index generations, snapshots and vectors that nobody needs any more.
 
     \b
     Example:
@@ -252,13 +252,15 @@ def gc(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
         raise NoLake(f"nothing has been crawled in {lake.home} yet", "tablelens crawl PATH")
     keep = lake.settings.keep_generations
     now, old = generation.current(lake.home) or 0, generation.unneeded(lake.home, keep)
+    with Catalog(lake.home / "catalog.duckdb") as catalog:  # no crawl may be writing a generation meanwhile
+        spare = catalog.spare_vectors() if dry_run else catalog.forget_vectors()
     if not dry_run:
-        with Catalog(lake.home / "catalog.duckdb"):  # no crawl may be writing a generation meanwhile
-            old = collect(lake.home, keep)
+        old = collect(lake.home, keep)
     if as_json:
-        write_json({"removed": old, "current": now, "dry_run": dry_run})
+        write_json({"removed": old, "vectors": spare, "current": now, "dry_run": dry_run})
         return
-    click.echo(f"{'would remove' if dry_run else 'removed'} {len(old)} generations, generation {now} answers")
+    gone = f"{len(old)} generations and {spare} vectors of columns that are gone"
+    click.echo(f"{'would remove' if dry_run else 'removed'} {gone}, generation {now} answers")
 
 
 @cli.command()

@@ -1,7 +1,9 @@
 """DeepJoin's seven ways to turn a column into text (Dong et al., PVLDB 16(10) 2023, Table 1).
 
 The names are the paper's. Where the paper leaves a choice open, it is an argument: ``unit`` says whether the
-statistics count characters (as its example does) or words (as its text says).
+statistics count characters (as its example does) or words (as its text says). The context of a table is, in the paper,
+a short description where the lake has one; files seldom carry any, so it is here what every table says of itself: the
+names of its other columns (``table_context``).
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ class ColumnFacts:
     words: tuple[int, int, float]
     """(greatest, least, mean) words of a distinct cell."""
     context: str = ""
-    """A short description of the table, where there is one."""
+    """What the templates whose names end on -context say of the table, see ``table_context``."""
 
 
 def _col(f: ColumnFacts, unit: Unit) -> str:
@@ -70,6 +72,25 @@ TEMPLATES: dict[str, Callable[[ColumnFacts, Unit], str]] = {
     "title-colname-col-context": _title_colname_col_context,
     "title-colname-stat-col": _title_colname_stat_col,
 }
+
+
+CONTEXT_NAMES = 30
+"""Names that a context holds at most."""
+
+
+def needs_context(template: str) -> bool:
+    """Whether a template speaks of the table around the column."""
+    return template.endswith("-context")
+
+
+def table_context(column: str, names: Sequence[str]) -> str:
+    """The context of a column: the names of its table's other columns, in their order.
+
+    >>> table_context("city", ["city", "country", "population"])
+    'Other columns: country, population.'
+    """
+    others = [name for name in names if name != column][:CONTEXT_NAMES]
+    return f"Other columns: {', '.join(others)}." if others else ""
 
 
 def contextualize(facts: ColumnFacts, template: str = "title-colname-stat-col", unit: str = "characters") -> str:

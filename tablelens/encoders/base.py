@@ -16,6 +16,9 @@ class ColumnEncoder(Protocol):
     pair is the inner product query · candidate. Encoders whose two sides are alike return the same for both.
     ``revision`` is the sha256 of the weights and of all that changes the vectors: two encoders with the same
     revision give the same vectors.
+
+    ``reads`` names the fields of ``ColumnText`` that have a part in the vectors, cells as a set: columns that are alike
+    in them are encoded once, and never again. It is part of the promise: a field that is not named must change nothing.
     """
 
     name: str
@@ -23,6 +26,7 @@ class ColumnEncoder(Protocol):
     dimension: int
     max_tokens: int
     """Tokens that the encoder can see of one text; longer texts should be cut before."""
+    reads: tuple[str, ...]
 
     def encode(self, columns: Sequence[ColumnText]) -> Vectors:
         """Candidate vectors, float32, shape (len(columns), dimension)."""

@@ -44,6 +44,8 @@ class SentenceEncoder:
         EncoderError: no such model, or one without safetensors weights.
     """
 
+    reads: tuple[str, ...] = ("text",)
+
     def __init__(self, model: str, dtype: str | None = None, batch: int = 32) -> None:
         torch, library = _packages()
         self.name = model

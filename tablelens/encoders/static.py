@@ -109,6 +109,7 @@ class StaticEncoder:
 
     max_tokens = 8192
     """Every cell that a profile keeps is seen."""
+    reads: tuple[str, ...] = ("cells", "values", "distinct")
 
     def __init__(self, folder: Path | None = None, name: str | None = None) -> None:
         place = SHIPPED if folder is None else Path(folder)

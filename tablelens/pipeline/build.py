@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import xxhash
 
 from tablelens.catalog import verdicts
 from tablelens.catalog.store import Catalog
-from tablelens.contextualize.cells import choose_cells
-from tablelens.contextualize.templates import ColumnFacts, contextualize
 from tablelens.encoders.base import ColumnEncoder
 from tablelens.errors import DamagedIndex, EncoderError, IndexFault, NoLake
 from tablelens.index import generation
@@ -23,10 +19,10 @@ from tablelens.index.hnsw import HnswIndex
 from tablelens.index.ivf import IvfIndex
 from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
-from tablelens.profile.normalize import hash_cells
+from tablelens.pipeline.texts import column_texts, contents_of
 from tablelens.progress import Progress, Stopwatch
 from tablelens.settings import Settings
-from tablelens.types import ColumnProfile, ColumnText, Hashes, Ids, Vectors
+from tablelens.types import ColumnText, Hashes, Ids, Vectors
 
 ENCODE_BATCH = 4096
 GROWN = 0.1
@@ -65,7 +61,7 @@ def build_generation(
     with watch.stage("encode"):
         encode_columns(catalog, columns, postings, encoder, settings, progress)
     with watch.stage("index"):
-        ids, matrix = catalog.embeddings(encoder.revision, template_key(settings))
+        ids, matrix = catalog.embeddings(encoder.revision)
         order = np.argsort(columns["order"].to_numpy()[np.searchsorted(columns["id"].to_numpy(), ids)])
         vectors = index_vectors(home, ids[order], matrix[order], encoder, settings)
     with watch.stage("write"):
@@ -81,11 +77,6 @@ def build_generation(
     return number
 
 
-def template_key(settings: Settings) -> str:
-    """Template and unit as the catalogue keeps them beside a vector."""
-    return f"{settings.template}/{settings.stat_unit}"
-
-
 def encode_columns(
     catalog: Catalog,
     columns: pa.Table,
@@ -94,77 +85,49 @@ def encode_columns(
     settings: Settings,
     progress: Progress,
 ) -> None:
-    """Give a vector to each text column that has none of this encoder."""
-    have = catalog.embedded(encoder.revision, template_key(settings))
-    ids = columns["id"].to_numpy()
+    """Give a vector to each text column. What was encoded once, in whichever column, is not encoded again."""
     wanted = (columns["family"].to_numpy(zero_copy_only=False) == "text") & (
         columns["excluded"].to_numpy(zero_copy_only=False) == ""
     )
-    places = np.flatnonzero(wanted & ~np.isin(ids, have))
+    ids = columns["id"].to_numpy()[wanted]
+    contents, have = _contents(catalog, ids, encoder)
+    places = np.flatnonzero(wanted)[~have]
+    known = set(catalog.encoded(encoder.revision).tolist())
+    made = np.empty(len(places), np.uint64)
     progress.start("encode", len(places), 0)
     for start in range(0, len(places), ENCODE_BATCH):
         batch = places[start : start + ENCODE_BATCH]
-        texts = column_texts(columns, batch, postings, encoder.max_tokens, settings)
-        vectors = encoder.encode(texts)
-        if vectors.shape != (len(batch), encoder.dimension) or not np.isfinite(vectors).all():
-            raise EncoderError(
-                f"encoder {encoder.name!r} gave vectors of shape {vectors.shape}, or some that are not finite",
-                f"expected are finite vectors of shape ({len(batch)}, {encoder.dimension})",
-            )
-        catalog.store_embeddings(_embedding_rows(ids[batch], texts, vectors, encoder, settings))
+        texts = column_texts(columns, batch, postings, encoder.max_tokens, settings, encoder.reads)
+        made[start : start + len(batch)] = keys = contents_of(texts, encoder)
+        fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        if fresh:
+            vectors = _encode(encoder, list(fresh.values()))
+            catalog.store_vectors(np.array(list(fresh), np.uint64), vectors, encoder.name, encoder.revision)
+            known.update(fresh)
         progress.advance(len(batch), 0)
     progress.end()
+    contents[~have] = made
+    catalog.set_contents(ids, contents, encoder.revision)
 
 
-def column_texts(
-    columns: pa.Table, places: Ids, postings: Postings, max_tokens: int, settings: Settings
-) -> list[ColumnText]:
-    """Contextualise columns: cells by falling document frequency over the lake, then the template."""
-    names = ("column", "title", "cells", "distinct", "lengths")
-    rows = columns.select(names).take(pa.array(places)).to_pylist()
-    texts = []
-    for place, row in zip(places.tolist(), rows, strict=True):
-        cells = choose_cells(row["cells"], frequencies(row["cells"], postings), max_tokens)
-        most, least, mean, most_words, least_words, mean_words = row["lengths"]
-        facts = ColumnFacts(
-            row["column"],
-            row["title"],
-            cells,
-            row["distinct"],
-            (int(most), int(least), mean),
-            (int(most_words), int(least_words), mean_words),
+def _contents(catalog: Catalog, ids: Ids, encoder: ColumnEncoder) -> tuple[Hashes, npt.NDArray[np.bool_]]:
+    """What each column's vector is made of, where that is known and cannot have changed, and where it is."""
+    contents, have = np.zeros(len(ids), np.uint64), np.zeros(len(ids), bool)
+    if "text" not in encoder.reads:  # the text depends on the lake; all else on the column, which has another id then
+        known, kept = catalog.contents(encoder.revision)
+        _, at, mine = np.intersect1d(ids, known, assume_unique=True, return_indices=True)
+        contents[at], have[at] = kept[mine], True
+    return contents, have
+
+
+def _encode(encoder: ColumnEncoder, texts: list[ColumnText]) -> Vectors:
+    vectors = encoder.encode(texts)
+    if vectors.shape != (len(texts), encoder.dimension) or not np.isfinite(vectors).all():
+        raise EncoderError(
+            f"encoder {encoder.name!r} gave vectors of shape {vectors.shape}, or some that are not finite",
+            f"expected are finite vectors of shape ({len(texts)}, {encoder.dimension})",
         )
-        texts.append(_filled(facts, postings.hashes_of(place), settings))
-    return texts
-
-
-def column_text(
-    profile: ColumnProfile, title: str, postings: Postings, max_tokens: int, settings: Settings
-) -> ColumnText:
-    """Contextualise a column from outside the lake, by the lake's document frequencies."""
-    p = profile
-    facts = ColumnFacts(
-        p.name,
-        title,
-        choose_cells(p.cells, frequencies(p.cells, postings), max_tokens),
-        p.distinct,
-        (p.max_length, p.min_length, p.mean_length),
-        (p.max_words, p.min_words, p.mean_words),
-    )
-    return _filled(facts, p.values.hashes, settings)
-
-
-def _filled(facts: ColumnFacts, hashes: Hashes, settings: Settings) -> ColumnText:
-    text = contextualize(facts, settings.template, settings.stat_unit)
-    return ColumnText(text, facts.name, tuple(facts.cells), hashes, facts.distinct)
-
-
-def frequencies(cells: Sequence[str], postings: Postings) -> npt.NDArray[np.int64]:
-    """Document frequency of each cell: how many columns of the lake hold its value."""
-    found = postings.find(hash_cells(cells))
-    counts = np.zeros(len(found), np.int64)
-    counts[found >= 0] = postings.frequency(found[found >= 0])
-    return counts
+    return vectors
 
 
 def index_vectors(
@@ -232,25 +195,3 @@ def collect(home: Path, keep: int) -> list[int]:
     now = generation.current(home) or 0
     generation.sweep(home, keep=set(range(now - keep + 1, now + 1)))
     return gone
-
-
-def _embedding_rows(
-    ids: Ids, texts: list[ColumnText], vectors: Vectors,
-    encoder: ColumnEncoder, settings: Settings,
-) -> pa.Table:  # fmt: skip
-    content = [
-        xxhash.xxh3_64_intdigest(text.text.encode("utf-8", "surrogatepass") + text.values.tobytes()) for text in texts
-    ]
-    n = len(texts)
-    flat = pa.array(np.ascontiguousarray(vectors, np.float32).reshape(-1))
-    return pa.table(
-        {
-            "column_id": pa.array(ids),
-            "content": pa.array(content, pa.uint64()),
-            "encoder": pa.array([encoder.name] * n),
-            "revision": pa.array([encoder.revision] * n),
-            "template": pa.array([template_key(settings)] * n),
-            "dtype": pa.array(["float32"] * n),
-            "vector": pa.FixedSizeListArray.from_arrays(flat, encoder.dimension).cast(pa.list_(pa.float32())),
-        }
-    )

@@ -104,11 +104,20 @@ def test_gc(tend, folder, home):
     for _ in range(2):
         tend("crawl", folder, "--refresh", "always")
     done = tend("--set", "keep_generations=1", "gc", "--dry-run", "--json")
-    assert done.document == {"removed": [1], "current": 2, "dry_run": True}
+    assert done.document == {"removed": [1], "vectors": 0, "current": 2, "dry_run": True}
     assert list(generation.generations(home)) == [1, 2]
     assert tend("--set", "keep_generations=1", "gc", "--json").document["removed"] == [1]
     assert list(generation.generations(home)) == [2]
     assert tend("joins", "a.x", "--json").document["hits"]
+
+
+def test_gc_lets_go_of_vectors_of_columns_that_are_gone(tend, folder):
+    for word in ("one", "another"):
+        (folder / "a.csv").write_text("other\n" + "\n".join(f"{word} {i}" for i in range(9)))
+        tend("crawl", folder)
+    assert tend("gc", "--dry-run", "--json").document["vectors"] == 1
+    assert "1 vectors" in tend("gc").out
+    assert tend("gc", "--json").document["vectors"] == 0
 
 
 def test_verdicts(tend, folder):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tablelens.contextualize.cells import choose_cells
 from tablelens.index.postings import Postings
-from tablelens.pipeline.build import column_text, frequencies
+from tablelens.pipeline.texts import column_text, frequencies
 from tablelens.profile.columns import profile_column
 from tablelens.profile.normalize import hash_values
 from tablelens.settings import Settings
@@ -25,9 +25,30 @@ def test_never_more_cells_than_tokens_or_far_more_text():
 def test_chosen_are_the_most_frequent(pairs, tokens):
     cells, counts = [cell for cell, _ in pairs], np.array([count for _, count in pairs], np.int64)
     chosen = choose_cells(cells, counts, tokens)
-    left = [count for cell, count in pairs if cell not in chosen]
+    left = [count.bit_length() for cell, count in pairs if cell not in chosen]
     assert chosen == choose_cells(cells, counts, tokens)
-    assert not chosen or not left or min(dict(pairs)[cell] for cell in chosen) >= max(left)
+    assert not chosen or not left or min(dict(pairs)[cell].bit_length() for cell in chosen) >= max(left)
+
+
+def test_frequencies_count_by_powers_of_two():
+    assert choose_cells(["a", "b", "c", "d", "e"], np.array([4, 7, 8, 0, 1]), 100) == ("c", "a", "b", "e", "d")
+
+
+def test_what_comes_after_the_cells_is_not_cut_off_with_them():
+    cells = [f"cell {i:04}" for i in range(1000)]
+    chosen = choose_cells(cells, np.ones(1000), 100, after="x" * 90)
+    assert len(", ".join(chosen)) + 90 <= 3 * 100 + len(cells[0])
+    assert len(choose_cells(cells, np.ones(1000), 100)) > 2 * len(chosen)
+
+
+def test_a_context_names_the_other_columns_and_comes_last():
+    postings, names = Postings.build([]), ["Company", "city", "founded"]
+    profile = profile_column(pa.chunked_array([["Apple", "GE"]]), Settings(), name="Company")
+    settings = Settings(template="title-colname-col-context")
+    made = column_text(profile, "Firms", postings, 100, settings, names)
+    assert made.text == "Firms. Company: Apple, GE. Other columns: city, founded."
+    assert column_text(profile, "Firms", postings, 100, settings).text == "Firms. Company: Apple, GE."
+    assert column_text(profile, "", postings, 100, Settings(template="col"), names).text == "Apple, GE"
 
 
 def test_frequency_is_the_number_of_columns_that_hold_the_value():

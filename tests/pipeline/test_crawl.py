@@ -271,7 +271,7 @@ def test_another_encoder_encodes_again_without_reading(lake, folder, monkeypatch
     assert_same_hits(before, lake.joins("a.x"))
 
 
-def test_another_template_encodes_again(lake, folder):
+def test_another_template_makes_another_index(lake, folder):
     run(lake, folder)
     other = Lake.open(lake.home, encoder="hash", template="col")
     report, read = run(other, folder)
