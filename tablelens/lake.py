@@ -8,11 +8,11 @@ for hit in lake.joins("orders.customer_id").hits:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,7 @@ from tablelens.encoders import load_encoder
 from tablelens.encoders.base import ColumnEncoder
 from tablelens.engines.base import Engine
 from tablelens.engines.local import LocalEngine
-from tablelens.errors import IndexMismatch, UnknownColumn, UnknownLake, UsageError
+from tablelens.errors import IndexMismatch, MissingExtra, UnknownColumn, UnknownLake, UsageError
 from tablelens.index import generation
 from tablelens.index.words import WordIndex
 from tablelens.pipeline.crawl import Plan, Refresh, crawl, make_plan, profile_config
@@ -42,6 +42,9 @@ from tablelens.profile.columns import profile_column
 from tablelens.progress import Progress, Silent
 from tablelens.settings import Settings, find_home
 from tablelens.types import Answer, ColumnProfile, CrawlReport, Hit, Mode, RawTable, Verdict
+
+if TYPE_CHECKING:
+    from tablelens.augment.search import Augmentation
 
 
 class Lake:
@@ -192,6 +195,68 @@ class Lake:
             raise UsageError(f"rows is {rows}", "ask for 1 row or more")
         settings = self.settings if rows is None else replace(self.settings, max_rows=rows)
         return read_part(Path(path), part, settings)
+
+    def augment(
+        self,
+        table: Any,
+        target: str,
+        *,
+        metric: str | None = None,
+        budget: float = 300.0,
+        rows: bool = True,
+        k: int = 10,
+        seed: int = 0,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> Augmentation:
+        """Columns of the lake's tables that help to predict a column, proven by cross-validation.
+
+        Args:
+            table: a table of the lake by its name, a file by its ``Path``, or a frame.
+            target: the column that is to be predicted.
+            metric: ``auc``, ``accuracy`` or ``r2``; None takes what fits the target.
+            budget: seconds.
+            rows: whether TransTab judges too, beside trees; it takes most of the time.
+            k: tables that are looked at for each column of the table.
+            seed: of folds and models.
+            told: is called with the name of each step.
+
+        Raises:
+            UnknownColumn: no such target.
+            UsageError: too few rows, or a metric that does not fit.
+            MissingExtra: scikit-learn or torch is not installed.
+        """
+        try:
+            from tablelens.augment import base, search  # scikit-learn and torch are imported by those who augment
+        except ModuleNotFoundError as error:
+            raise MissingExtra.of(error.name or "torch", "models", "augmenting") from error
+        data, ask = self._asked(table, k)
+        made = base.base_of(data, target, metric, self.settings)
+        best: dict[str, tuple[str, Hit]] = {}
+        for column in made.data.column_names:
+            for hit in ask(column).hits:
+                name = f"{hit.column.lake}:{hit.column.table}"
+                if name not in best or hit.probability > best[name][1].probability:
+                    best[name] = column, hit
+        ordered = sorted(best.values(), key=lambda found: -found[1].probability)
+
+        def read(hit: Hit) -> pa.Table:
+            path, part = self.view.file(int(self.view.generation.places(np.array([hit.column.id]))[0]))
+            return base.typed(self.read(path, part).data, self.settings)
+
+        return search.augment(made, ordered, read, budget=budget, rows=rows, seed=seed, told=told)
+
+    def _asked(self, table: Any, k: int) -> tuple[pa.Table, Callable[[str], Answer]]:
+        """A table's data, and what says which columns join with one of its own, one a table."""
+        if isinstance(table, str):
+            view = self.view
+            places = {view.names[place]: int(place) for place in view.table_places(table)}
+            data = self.read(*view.file(next(iter(places.values())))).data
+            return data, lambda column: self.joins_at(places[column], k=k, per_table=1)
+        if isinstance(table, Path):
+            data, title = self.read(table).data, table.stem
+        else:
+            data, title = pa.table(table), ""
+        return data, lambda column: self.joins(data[column], name=column, table=title, k=k, per_table=1)
 
     @property
     def view(self) -> LakeView:

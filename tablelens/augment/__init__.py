@@ -1,0 +1,1 @@
+"""Discover → join → measure what the new columns are worth."""
