@@ -298,7 +298,8 @@ def test_a_step_that_fails_leaves_the_older_schema(path, monkeypatch):
 
 
 BACK_TO_1 = """
-    DROP TABLE verdicts; DROP TABLE alignments; DROP TABLE probe_results; DROP VIEW embeddings; DROP TABLE contents; DROP TABLE encoded;
+    DROP TABLE verdicts; DROP TABLE alignments; DROP TABLE probe_results;
+    DROP VIEW embeddings; DROP TABLE contents; DROP TABLE encoded;
     CREATE TABLE embeddings (column_id BIGINT PRIMARY KEY, content UBIGINT, encoder VARCHAR, revision VARCHAR,
                              template VARCHAR, dtype VARCHAR, vector FLOAT[]);
     INSERT INTO embeddings VALUES (1, 7, 'e', 'r', 't', 'float32', [1, 2]);

@@ -24,7 +24,7 @@ def test_a_run_prints_a_scorecard_and_is_listed_and_reported(small, run, home, t
     assert done.code == 0
     assert "degenerate" in done.out
     assert "row_order" in done.out
-    assert {path.name for path in out.iterdir()} >= {"run.json", "report.md"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"run.json", "report.md"}
     listed = run("--home", home, "probe", "list", "--json").document
     assert len(listed["runs"]) == 1
     assert len(listed["properties"]) == 16
