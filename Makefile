@@ -7,19 +7,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test browser test-slow lint format bench docs clean
+.PHONY: demo test test-slow lint format bench docs clean
 
 demo: $(VENV)/base
 	$(BIN)/tablelens demo
 
-test: $(VENV)/dev lint browser
+test: $(VENV)/dev $(VENV)/duckdb-2 lint
 	$(BIN)/python -Im pytest -n auto
-
-# The tests of the page drive a chromium; where it cannot be installed they are skipped, and say so.
-browser:
-	@command -v chromium chromium-browser google-chrome >/dev/null || test -n "$$TABLELENS_CHROMIUM" || \
-	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
-	  echo "no chromium (apt-get install chromium): the tests of the page are skipped"
 
 test-slow: $(VENV)/dev
 	$(BIN)/python -Im pytest -n auto -m slow
@@ -48,6 +42,10 @@ $(VENV)/base: pyproject.toml constraints.txt
 $(VENV)/dev: $(VENV)/base
 	$(PIP) torch
 	$(PIP) --editable '.[dev,models]'
+	touch $@
+
+$(VENV)/duckdb-2: $(VENV)/dev  # beside ours, for tests/sql
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ duckdb==2.0.0
 	touch $@
 
 clean:

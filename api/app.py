@@ -28,7 +28,6 @@ from .joins import JoinController
 from .lakes import LakeController
 from .metrics import Metrics
 from .paths import PathController
-from .probes import ProbeController
 from .projection import MapController
 from .search import SearchController
 from .service import Service
@@ -36,10 +35,10 @@ from .system import HealthController, StatusController
 from .tables import TableController
 from .verdicts import VerdictController
 
-PAGE = Path(__file__).parent / "web"
+PAGE = Path(__file__).parent / "web" / "dist"
 CONTROLLERS = (
     *(HealthController, StatusController, LakeController, TableController, ColumnController, JoinController),
-    *(VerdictController, SearchController, PathController, MapController, CrawlController, ProbeController),
+    *(VerdictController, SearchController, PathController, MapController, CrawlController),
 )
 DESCRIPTION = """Find which columns of a data lake join, by value and by meaning; prove it, explain it, do the join.
 

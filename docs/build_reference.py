@@ -16,13 +16,13 @@ from typing import Any
 import click
 
 from tablelens import errors
-from tablelens.cli import ask, demo, measure, probe, serve, tend
+from tablelens.cli import ask, demo, measure, probe, serve, sql, tend
 from tablelens.cli.main import cli
 from tablelens.contextualize.templates import TEMPLATES, ColumnFacts, contextualize
 from tablelens.settings import CHOICES, Settings
 
 HERE = Path(__file__).parent / "reference"
-COMMANDS = (ask, demo, measure, probe, serve, tend)  # importing them registers the commands
+COMMANDS = (ask, demo, measure, probe, serve, sql, tend)  # importing them registers the commands
 NOTE = "<!-- written by docs/build_reference.py -->\n\n"
 EXIT_CODES = (
     (0, "done; none found is an answer too"),

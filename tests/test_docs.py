@@ -27,13 +27,13 @@ import pytest
 
 from tablelens import errors
 from tablelens.catalog.models import Base
-from tablelens.cli import ask, demo, main, measure, probe, serve, tend
+from tablelens.cli import ask, demo, main, measure, probe, serve, sql, tend
 from tablelens.cli.main import cli
 from tablelens.contextualize.templates import TEMPLATES
 from tablelens.discover.joins import MODES
 from tablelens.settings import Settings
 
-COMMANDS = (ask, demo, measure, probe, serve, tend)  # importing them registers the commands
+COMMANDS = (ask, demo, measure, probe, serve, sql, tend)  # importing them registers the commands
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)(?: ([^\n`]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -229,3 +229,16 @@ def test_messages_that_troubleshooting_explains_are_said():
     for message in re.findall(r"^\| `([^`]+)` \|", page("troubleshooting.md"), re.MULTILINE):
         longest = max(re.split(r"'?…'?|\bN\b", message), key=len).strip()
         assert longest in said, message
+
+
+def test_every_column_of_the_sql_views_is_named(crawled_home):
+    import duckdb
+
+    text = page("reference/sql.md")
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{crawled_home}/catalog-1.duckdb' AS tablelens (READ_ONLY)")
+        for view in ("lakes", "tables", "columns", "profiles", "joins_found", "probe_results"):
+            row = re.findall(rf"^\| `{view}` \| (`.*) \|$", text, re.MULTILINE)[-1]
+            said = re.findall(r'`"?(\w+)"?`', row)
+            names = [name for name, *_ in connection.execute(f"DESCRIBE FROM tablelens.{view}").fetchall()]
+            assert said == names

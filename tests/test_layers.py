@@ -16,11 +16,10 @@ ORDER = (
     ("index",),
     ("discover",),
     ("training", "transtab", "augment"),
-    ("sql",),
     ("engines",),
     ("pipeline", "progress"),
     ("lake",),
-    ("bench",),
+    ("bench", "sql"),
     ("api",),
     ("cli",),
 )

@@ -11,7 +11,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -340,8 +340,13 @@ class Catalog:
         )
         return list(found.to_pylist())
 
-    def snapshot(self, target: Path) -> None:
-        """Copy the catalogue, all commits in it, to a new file that is never changed again."""
+    def snapshot(self, target: Path, finish: Callable[[Path], None] = lambda _: None) -> None:
+        """Copy the catalogue, all commits in it, to a new file that is never changed again.
+
+        Args:
+            target: the new file.
+            finish: what is still to be written into the copy before it is moved there.
+        """
         with self.transaction() as session:
             session.execute(sa.text("CHECKPOINT"))
         partial = target.with_suffix(".tmp")
@@ -354,6 +359,11 @@ class Catalog:
             partial.unlink(missing_ok=True)
             reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise CatalogError(f"cannot write the snapshot {target}: {reason}", "make room on the disk and crawl again")
+        try:
+            finish(partial)
+        except CatalogError:
+            partial.unlink(missing_ok=True)
+            raise
         partial.replace(target)
 
     def arrow(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:

@@ -76,9 +76,9 @@ def cli(ctx: click.Context, home: str | None, sets: tuple[str, ...], quiet: bool
 
 def main(args: Sequence[str] | None = None) -> None:
     """The console script."""
-    from tablelens.cli import ask, augment, demo, measure, probe, serve, tend  # commands register with the group
+    from tablelens.cli import ask, augment, demo, measure, probe, serve, sql, tend  # commands register with the group
 
-    del ask, augment, demo, measure, probe, serve, tend
+    del ask, augment, demo, measure, probe, serve, sql, tend
     arguments = list(sys.argv[1:] if args is None else args)
     try:
         sys.exit(cli.main(arguments, prog_name="tablelens", standalone_mode=False) or 0)

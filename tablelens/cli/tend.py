@@ -149,17 +149,11 @@ def verdicts(ctx: click.Context, as_json: bool) -> None:
 
 
 _STATUS = {
-    "lakes": """SELECT l.name AS lake, l.root, (SELECT count(*) FROM tables t WHERE t.lake_id = l.id) AS tables,
-        (SELECT count(*) FROM columns c WHERE c.lake_id = l.id) AS columns,
-        (SELECT count(*) FROM files f WHERE f.lake_id = l.id AND reason <> '') AS failed,
-        (SELECT max(finished_at)::VARCHAR FROM crawls r WHERE r.lake_id = l.id) AS crawled
-        FROM lakes l ORDER BY l.id""",
-    "tables": """SELECT l.name AS lake, t.name AS "table", t.format, t.rows,
-        (SELECT count(*) FROM columns c WHERE c.table_id = t.id) AS columns,
-        array_to_string(t.warnings, '; ') AS warnings
-        FROM tables t JOIN lakes l ON l.id = t.lake_id ORDER BY l.name, t.name""",
-    "failed": """SELECT l.name AS lake, f.path, f.reason, f.error, f.attempts FROM files f
-        JOIN lakes l ON l.id = f.lake_id WHERE reason <> '' ORDER BY l.name, f.path""",
+    "lakes": "SELECT lake, root, tables, columns, failed, crawled::VARCHAR AS crawled FROM lakes ORDER BY id",
+    "tables": """SELECT lake, "table", format, rows, columns, array_to_string(warnings, '; ') AS warnings
+        FROM tables ORDER BY ALL""",
+    "failed": """SELECT l.lake, f.path, f.reason, f.error, f.attempts FROM files f
+        JOIN lakes l ON l.id = f.lake_id WHERE reason <> '' ORDER BY l.lake, f.path""",
 }
 
 

@@ -55,12 +55,13 @@ def file_literal(path: str) -> str:
     return literal("".join(f"[{letter}]" if letter in "*?[" else letter for letter in path))
 
 
-def source(path: str, part: str = "") -> str:
-    """What a FROM clause reads a file with."""
+def source(path: str, part: str = "", *, typed: bool = False) -> str:
+    """What a FROM clause reads a file with; cells of text formats as they are written, or as DuckDB types them."""
     suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
     kind = next((_FORMATS[suffix] for suffix in reversed(suffixes) if suffix in _FORMATS), "delimited")
     sheet = f", sheet = {literal(part)}" if part else ""
-    return _READERS[kind].format(path=file_literal(path), sheet=sheet)
+    reader = _READERS[kind].replace(", all_varchar = true", "") if typed else _READERS[kind]
+    return reader.format(path=file_literal(path), sheet=sheet)
 
 
 def comparison(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import KeysView, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -129,10 +129,14 @@ class LakeView:
         found: dict[str, list[tuple[int, int]]] = defaultdict(list)
         fields = (starts.tolist(), ends.tolist(), some["lake"].to_pylist(), some["table"].to_pylist())
         for start, end, lake, table in zip(*fields, strict=True):
-            for name in {table, bare_name(table)}:
+            for name, _ in names_of_table(lake, table):
                 found[name].append((start, end))
-                found[f"{lake}:{name}"].append((start, end))
         return found
+
+    @property
+    def table_names(self) -> KeysView[str]:
+        """Every name that some table answers to."""
+        return self._tables.keys()
 
     @cached_property
     def names(self) -> Sequence[str]:
@@ -268,6 +272,15 @@ def bare_name(table: str) -> str:
     while (dot := path.rfind(".")) > path.rfind("/") + 1 and path[dot:].lower() in SUFFIXES:
         path = path[:dot]
     return f"{path}#{part}" if part else path
+
+
+def names_of_table(lake: str, table: str) -> set[tuple[str, bool]]:
+    """The names that a table answers to, and whether each is a whole one.
+
+    >>> sorted(names_of_table("shop", "orders.csv"))
+    [('orders', False), ('orders.csv', True), ('shop:orders', False), ('shop:orders.csv', True)]
+    """
+    return {(prefix + name, name == table) for name in (table, bare_name(table)) for prefix in ("", f"{lake}:")}
 
 
 def file_and_part(table: str) -> tuple[str, str]:

@@ -202,6 +202,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def seal_of(folder: Path) -> str:
+    """The checksum that a generation's manifest carries of itself: no two generations have the same."""
+    return str(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["blake3"])
+
+
 def generations(home: Path) -> Iterator[int]:
     """Numbers of the generations on disk, ascending."""
     names = [path.name for path in (home / "index").iterdir()] if (home / "index").is_dir() else []
@@ -226,7 +231,7 @@ def sweep(home: Path, keep: set[int]) -> None:
         shutil.rmtree(partial, ignore_errors=True)
     for snapshot in home.glob("catalog-*"):
         number = snapshot.stem.removeprefix("catalog-")
-        if snapshot.suffix == ".tmp" or (number.isdigit() and int(number) not in keep):
+        if snapshot.suffix in (".tmp", ".wal") or (number.isdigit() and int(number) not in keep):
             snapshot.unlink(missing_ok=True)
 
 

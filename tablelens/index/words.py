@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +19,7 @@ from tablelens.types import Ids
 FOLDER = "words"
 VALUES = 40
 """Cells of a column that count towards its table's words."""
+WORD_SCORES = pa.schema([("word", pa.string()), ("tables", pa.list_(pa.int64())), ("scores", pa.list_(pa.float32()))])
 _PART = re.compile(r"A+(?!a)|A?a+|0+")
 _ASCII_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _COMMON = frozenset("a an and are as at be by for from in is it of on or that the this to was with".split())  # noqa: SIM905
@@ -92,6 +94,17 @@ class WordIndex:
             return np.zeros(len(self.tables), np.float32)
         assert self._index is not None
         return np.asarray(self._index.get_scores(known), np.float32)
+
+    def by_word(self) -> pa.Table:
+        """The index as a table: ``word``, and the ``scores`` of the ``tables`` that hold it."""
+        if self._index is None:
+            return pa.table({"word": [], "tables": [], "scores": []}, WORD_SCORES)
+        sparse = self._index.scores
+        starts = pa.array(np.asarray(sparse["indptr"], np.int32))
+        places = sorted(self._index.vocab_dict.items(), key=itemgetter(1))[: len(starts) - 1]
+        tables = pa.ListArray.from_arrays(starts, pa.array(self.tables[np.asarray(sparse["indices"])]))
+        scores = pa.ListArray.from_arrays(starts, pa.array(np.asarray(sparse["data"], np.float32)))
+        return pa.table([[word for word, _ in places], tables, scores], WORD_SCORES)
 
     def save(self, folder: Path) -> None:
         """Write the index into a folder of its own."""

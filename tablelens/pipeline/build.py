@@ -7,9 +7,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tablelens.catalog import verdicts
+from tablelens.catalog.snapshot import NAME_WORDS, TABLE_NAMES, Spoken, speak
 from tablelens.catalog.store import Catalog
+from tablelens.discover.rank import Calibration
+from tablelens.discover.rank import words as words_of_name
+from tablelens.discover.view import names_of_table
 from tablelens.encoders.base import ColumnEncoder
 from tablelens.errors import DamagedIndex, EncoderError, IndexFault, NoLake
 from tablelens.index import generation
@@ -70,11 +75,42 @@ def build_generation(
         words = WordIndex.build(columns)
         generation.save(home, number, columns, postings, vectors, words, describe(encoder, settings), roots)
         catalog.add_generation(number, encoder.name, encoder.revision, columns.num_rows)
-        catalog.snapshot(generation.catalog_of(home, number))
+        spoken = spoken_of(columns, words, encoder, settings, generation.folder_of(home, number))
+        catalog.snapshot(generation.catalog_of(home, number), lambda copy: speak(copy, spoken))
         verdicts.publish(home, catalog.verdicts())
         generation.publish(home, number)
         collect(home, settings.keep_generations)
     return number
+
+
+def spoken_of(columns: pa.Table, words: WordIndex, encoder: ColumnEncoder, settings: Settings, folder: Path) -> Spoken:
+    """What the SQL of the snapshot cannot tell from the catalogue."""
+    calibration = Calibration.of(encoder.name)
+    weights = [calibration.bias, *calibration.weights]
+    tables = columns.select(["lake", "table", "table_id"]).group_by(["lake", "table", "table_id"]).aggregate([])
+    names = pc.unique(columns["column"]).to_pylist()
+    return Spoken(
+        pa.Table.from_pylist(
+            [
+                {"name": name, "table_id": row["table_id"], "whole": whole}
+                for row in tables.to_pylist()
+                for name, whole in names_of_table(row["lake"], row["table"])
+            ],
+            TABLE_NAMES,
+        ),
+        pa.table([names, [sorted(words_of_name(name)) for name in names]], NAME_WORDS),
+        words.by_word(),
+        {
+            "generation": folder.name,
+            "seal": generation.seal_of(folder),
+            "revision": encoder.revision,
+            "threshold": settings.threshold,
+            "candidates": settings.candidates,
+            "min_distinct": settings.min_distinct,
+            "weights": weights,
+            "settings": [float(settings.candidates), float(settings.min_distinct), *weights],
+        },
+    )
 
 
 def encode_columns(

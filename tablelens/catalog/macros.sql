@@ -1,0 +1,491 @@
+-- Functions of a catalogue snapshot, as macros that any DuckDB client runs: ATTACH 'catalog-7.duckdb' AS tablelens
+-- (READ_ONLY). They call each other by full names, for a macro is looked up from where it is called.
+--
+-- joins, joins_of … first look whether the index can be asked: ``tablelens_hits`` is there where the extension was loaded
+-- or Python registered it. Else they scan the catalogue, exactly. json_serialize_plan binds a statement without
+-- running it, and says where that cannot be done.
+
+CREATE MACRO tablelens.main.has(name) AS
+    coalesce(json_extract_string(json_serialize_plan('SELECT ' || name || '()'), '$.error_message')
+             NOT LIKE '%does not exist%', true);
+
+-- names ---------------------------------------------------------------------------------------------------------------
+
+-- Columns that a reference TABLE.COLUMN may mean, where both may hold dots: the longest name of a table wins.
+CREATE MACRO tablelens.main.meant(reference) AS TABLE
+WITH prefixes AS (
+    SELECT unnest([array_to_string(p.parts[:i], '.') for i in range(1, len(p.parts))]) AS prefix
+    FROM (SELECT string_split(reference, '.') AS parts) AS p
+), known AS (
+    SELECT n.table_id, n.whole, length(n.name) AS size, substr(reference, length(n.name) + 2) AS wanted
+    FROM prefixes JOIN tablelens.main.table_names n ON n.name = prefixes.prefix
+)
+SELECT c.id, known.table_id, known.size, known.whole, c.name = known.wanted AS spelled
+FROM known JOIN tablelens.main.column_rows c
+  ON c.table_id = known.table_id AND lower(c.name) = lower(known.wanted);
+
+CREATE MACRO tablelens.main.column_id(reference) AS (
+    SELECT CASE WHEN found.id IS NULL
+                THEN error(format('unknown column ''{}''. Hint: write TABLE.COLUMN as FROM tablelens.columns has them', reference))::BIGINT
+                WHEN found.rivals > 1
+                THEN error(format('''{}'' may be a column of {} tables. Hint: write LAKE:TABLE.COLUMN, or the suffix of its file', reference, found.rivals))::BIGINT
+                ELSE found.id END
+    FROM (
+        SELECT arg_min(m.id, (-m.size, NOT m.whole, NOT m.spelled)) AS id,
+               count(DISTINCT m.table_id) FILTER (m.top) AS rivals
+        FROM (
+            SELECT *, rank() OVER (ORDER BY size DESC, whole DESC) = 1 AS top FROM tablelens.main.meant(reference)
+        ) AS m
+    ) AS found
+);
+
+CREATE MACRO tablelens.main.table_id(reference) AS (
+    SELECT CASE WHEN found.id IS NULL
+                THEN error(format('unknown table ''{}''. Hint: FROM tablelens.tables lists them', reference))::BIGINT
+                WHEN found.rivals > 1
+                THEN error(format('''{}'' is the name of {} tables. Hint: write LAKE:TABLE, or the suffix of its file', reference, found.rivals))::BIGINT
+                ELSE found.id END
+    FROM (
+        SELECT arg_min(m.table_id, NOT m.whole) AS id, count(*) FILTER (m.top) AS rivals
+        FROM (
+            SELECT *, rank() OVER (ORDER BY whole DESC) = 1 AS top FROM tablelens.main.table_names n WHERE n.name = reference
+        ) AS m
+    ) AS found
+);
+
+-- the exact scan ------------------------------------------------------------------------------------------------------
+
+-- All columns as a query sees them. ``reach`` is the greatest hash that a column's set can tell of: all, or a sketch's last.
+CREATE VIEW tablelens.main.candidates AS
+SELECT c.id, c.table_id, l.name AS lake, t.name AS "table", c.name, w.words, c.position, c.kind, c.family, c.rows,
+       c.rows - c.nulls AS filled, c.distinct_values, c.density, c.is_key, c.exact, c.excluded,
+       CASE WHEN c.family = 'text' THEN c.texts ELSE c.distinct_values END AS strength,
+       coalesce(s.reach, 18446744073709551615::UBIGINT) AS reach
+FROM column_rows c
+LEFT JOIN sketches s ON s.id = c.id
+JOIN table_rows t ON t.id = c.table_id
+JOIN lake_rows l ON l.id = c.lake_id
+JOIN name_words w ON w.name = c.name;
+
+-- Vectors of the encoder that the index was made with.
+CREATE VIEW tablelens.main.vectors AS
+SELECT c.column_id, e.vector
+FROM contents c
+JOIN encoded e ON e.content = c.content AND e.revision = c.revision
+JOIN made m ON m.revision = c.revision;
+
+CREATE MACRO tablelens.main.logit(p) AS ln(p / (1 - p));
+
+-- How many of a set's hashes lie up to a bound; no bound is the greatest hash there can be.
+CREATE MACRO tablelens.main.up_to(hashes, bound, all_of_them) AS
+    greatest(CASE WHEN bound = 18446744073709551615::UBIGINT THEN all_of_them
+                  ELSE len(list_filter(hashes, lambda h: h <= bound)) END, 1);
+
+-- The probability of a join by its signs, as tablelens/discover/rank.py has them and in that order; w[1] is the bias.
+CREATE MACRO tablelens.main.probability(w, containment, distinct_values, cosine, alike, is_key, is_text, density) AS
+    1 / (1 + exp(-(
+        w[1] + w[2] * tablelens.main.logit(greatest(least(
+            (containment * distinct_values - 0.5) / (distinct_values + 0.5), 0.999), 0.001))
+        + w[3] * greatest(least(coalesce(cosine, 0), 1), 0) + w[4] * alike + w[5] * is_key::INTEGER
+        + w[6] * is_text::INTEGER + w[7] * (1 - density) + w[8] * alike * (NOT is_text)::INTEGER)));
+
+-- Jaccard of the words of two names.
+CREATE MACRO tablelens.main.alike(a, b) AS
+    len(list_intersect(a, b)) / greatest(len(list_distinct(list_concat(a, b))), 1);
+
+CREATE MACRO tablelens.main.cardinality(left_unique, right_unique) AS
+    CASE WHEN left_unique AND right_unique THEN '1:1' WHEN left_unique THEN '1:n' WHEN right_unique THEN 'n:1' ELSE 'n:m' END;
+
+-- Rows of a join, estimated from the mean rows of a value on both sides.
+CREATE MACRO tablelens.main.join_rows(overlap, filled, distinct_values, other_filled, other_distinct) AS
+    round_even(overlap * (filled / greatest(distinct_values, 1) * other_filled / greatest(other_distinct, 1)), 0)::BIGINT;
+
+-- The hits of one column, by weighing all columns; with ``pair``, the evidence on that one.
+CREATE MACRO tablelens.main.scan(asked_id, most, way, in_lake, in_tables, of_kind, a_table, least_probable, pair) AS TABLE
+WITH q AS (
+    SELECT c.*, CASE WHEN c.excluded = '' THEN r.hashes ELSE [] END AS hashes, v.vector, m.min_distinct, m.weights,
+           greatest(most, CASE WHEN way = 'auto' THEN m.candidates ELSE 0 END,
+                    CASE WHEN a_table > 0 THEN 20 * most ELSE 0 END) AS wanted
+    FROM tablelens.main.made m, tablelens.main.candidates c
+    JOIN tablelens.main.column_rows r ON r.id = c.id
+    LEFT JOIN tablelens.main.vectors v ON v.column_id = c.id
+    WHERE c.id = asked_id AND (c.excluded = '' OR pair IS NOT NULL)
+), held AS (
+    SELECT x.id, x.hash
+    FROM (SELECT c.id, unnest(c.hashes) AS hash FROM tablelens.main.column_rows c WHERE c.excluded = '') AS x
+    JOIN (SELECT unnest(q.hashes) AS hash FROM q) AS y ON x.hash = y.hash
+), hub AS (
+    SELECT coalesce(median(f.n), 0) / (SELECT count(*) FROM tablelens.main.column_rows) AS hub
+    FROM (SELECT count(*) AS n FROM held GROUP BY held.hash) AS f
+), pool AS (
+    SELECT c.id, c.lake, c."table", c.position, c.distinct_values, c.exact FROM q, tablelens.main.candidates c
+    WHERE pair IS NULL AND c.excluded = '' AND c.family = q.family AND c.table_id <> q.table_id
+      AND (c.strength >= q.min_distinct OR (way = 'auto' AND c.is_key AND c.distinct_values >= 2))
+      AND (in_lake IS NULL OR c.lake = in_lake) AND (in_tables IS NULL OR c."table" GLOB in_tables)
+      AND (of_kind IS NULL OR c.kind = of_kind)
+), shared AS (
+    SELECT s.id FROM q, (
+        SELECT h.n, p.*, row_number() OVER (
+            ORDER BY h.n DESC, p.distinct_values, p.lake, p."table", p.position, p.id) AS place
+        FROM (SELECT held.id, count(*) AS n FROM held GROUP BY held.id) AS h JOIN pool p ON p.id = h.id
+    ) AS s
+    WHERE way IN ('auto', 'equi') AND (s.place <= q.wanted OR NOT s.exact)
+), near AS (
+    SELECT p.*, CASE way WHEN 'semantic' THEN list_cosine_similarity(v.vector, q.vector)
+                    ELSE list_inner_product(v.vector, q.vector) END AS nearness
+    FROM q, tablelens.main.vectors v
+    JOIN pool p ON p.id = v.column_id
+    WHERE way <> 'equi' AND q.vector IS NOT NULL
+), nearest AS (
+    SELECT n.id, n.place FROM q, (
+        SELECT near.id, row_number() OVER (
+            ORDER BY near.nearness DESC, near.lake, near."table", near.position, near.id) AS place
+        FROM near
+    ) AS n
+    WHERE n.place <= CASE WHEN way = 'auto' THEN q.wanted // 2 ELSE q.wanted END
+), proposed AS (
+    SELECT x.id, coalesce(max(h.n), 0) AS n, max(x.place) AS place
+    FROM (
+        SELECT shared.id, NULL AS place FROM shared
+        UNION ALL SELECT nearest.id, nearest.place FROM nearest
+        UNION ALL SELECT pair, 1 WHERE pair IS NOT NULL
+    ) AS x
+    LEFT JOIN (SELECT held.id, count(*) AS n FROM held GROUP BY held.id) AS h ON h.id = x.id
+    GROUP BY x.id
+), faced AS (  -- both sets are compared up to the lesser of the greatest hashes that they can tell of
+    SELECT p.id, p.n, p.place, c.lake, c."table", c.position, c.table_id, c.distinct_values, c.filled, c.is_key, c.density, c.exact,
+           tablelens.main.alike(c.words, q.words) AS alike, least(q.reach, c.reach) AS bound
+    FROM q, proposed p JOIN tablelens.main.candidates c ON c.id = p.id
+), sketched AS (
+    SELECT r.id, tablelens.main.up_to(r.hashes, f.bound, 0) AS size
+    FROM tablelens.main.column_rows r
+    JOIN faced f ON f.id = r.id AND f.bound < 18446744073709551615::UBIGINT
+), counted AS (
+    SELECT f.*, least(f.n / f.mine, 1) AS containment, least(f.n / f.theirs, 1) AS reverse_containment,
+           CASE WHEN f.estimated THEN 0.5 / sqrt(f.mine) ELSE 0 END AS error, v.vector
+    FROM (
+        SELECT f.*, NOT (q.exact AND f.exact) AS estimated,
+               tablelens.main.up_to(q.hashes, f.bound, len(q.hashes)) AS mine,
+               greatest(coalesce(s.size, f.distinct_values), 1) AS theirs
+        FROM q, faced f LEFT JOIN sketched s ON s.id = f.id
+    ) AS f
+    LEFT JOIN tablelens.main.vectors v ON v.column_id = f.id
+), weighed AS (
+    SELECT c.*, least(c.containment * greatest(q.distinct_values, 1), greatest(c.distinct_values, 1)) AS whole,
+           list_cosine_similarity(c.vector, q.vector)::DOUBLE AS cosine,
+           tablelens.main.probability(q.weights, c.containment, q.distinct_values,
+               list_cosine_similarity(c.vector, q.vector), c.alike, c.is_key, q.family = 'text', c.density) AS probability,
+           q.distinct_values AS asked, q.filled AS asked_filled, q.rows AS asked_rows, q.wanted
+    FROM q, counted c
+), ranked AS (
+    SELECT w.*, row_number() OVER (ORDER BY w.merit DESC, w.jaccard DESC, w.lake, w."table", w.position, w.id) AS place_of_all
+    FROM (
+        SELECT w.*, w.whole / greatest(w.asked + w.distinct_values - w.whole, 1) AS jaccard,
+               CASE way WHEN 'equi' THEN w.containment WHEN 'auto' THEN w.probability ELSE -w.place END AS merit
+        FROM weighed w
+    ) AS w
+), shown AS (
+    SELECT r.*, row_number() OVER (PARTITION BY r.table_id ORDER BY r.place_of_all) AS place_in_table
+    FROM ranked r WHERE way <> 'auto' OR r.probability >= least_probable
+)
+SELECT s.rank, s.id, round(s.probability, 4) AS probability,
+       round(CASE way WHEN 'equi' THEN s.containment WHEN 'auto' THEN s.probability ELSE s.cosine END, 6) AS score,
+       round(s.containment, 6) AS containment, round(s.reverse_containment, 6) AS reverse_containment,
+       round(s.jaccard, 6) AS jaccard, round(s.cosine, 6) AS cosine,
+       round_even(s.whole, 0)::BIGINT AS overlap, round(s.error, 6) AS error,
+       tablelens.main.cardinality(s.asked = s.asked_filled, s.distinct_values = s.filled) AS cardinality,
+       tablelens.main.join_rows(round_even(s.whole, 0), s.asked_filled, s.asked, s.filled, s.distinct_values) AS join_rows,
+       round(tablelens.main.join_rows(round_even(s.whole, 0), s.asked_filled, s.asked, s.filled, s.distinct_values)
+             / greatest(s.asked_rows, 1), 3) AS explosion,
+       round(h.hub, 6) AS hub
+FROM hub h, (
+    SELECT r.*, row_number() OVER (ORDER BY r.place_of_all)::INTEGER AS rank FROM shown r
+    WHERE a_table = 0 OR r.place_in_table <= a_table
+) AS s
+WHERE s.rank <= most;
+
+-- joins ---------------------------------------------------------------------------------------------------------------
+
+CREATE MACRO tablelens.main.checked(most, way) AS
+    CASE WHEN way NOT IN ('auto', 'equi', 'semantic', 'deepjoin')
+         THEN error(format('unknown mode ''{}''. Hint: known modes: auto, equi, semantic, deepjoin', way))
+         WHEN most NOT BETWEEN 1 AND 10000 THEN error(format('k is {}. Hint: k lies between 1 and 10000', most))
+         ELSE way END;
+
+-- Ids of the tables that a request lets through, or NULL where it names none.
+CREATE MACRO tablelens.main.among(in_lake, in_tables) AS
+    CASE WHEN in_lake IS NULL AND in_tables IS NULL THEN NULL ELSE (
+        SELECT coalesce(list(t.id ORDER BY t.id), []) FROM tablelens.main.table_rows t
+        JOIN tablelens.main.lake_rows l ON l.id = t.lake_id
+        WHERE (in_lake IS NULL OR l.name = in_lake) AND (in_tables IS NULL OR t.name GLOB in_tables)
+    ) END;
+
+CREATE MACRO tablelens.main.opened(answer) AS
+    CASE WHEN answer.error IS NULL THEN answer.hits ELSE error(answer.error) END;
+
+-- Ids of columns that join with one of the lake (asked_id) or with values from outside, and the evidence.
+CREATE MACRO tablelens.main.found(
+    asked_id, outside, its_name, its_title, pair, k, mode, lake, tables, kind, per_table, threshold
+) AS TABLE
+SELECT h.* FROM (
+    SELECT asked_id AS id, outside::VARCHAR[] AS outside, its_name::VARCHAR AS name, its_title::VARCHAR AS title,
+           pair::BIGINT AS pair, k::INTEGER AS most, tablelens.main.checked(k, mode) AS way, lake::VARCHAR AS in_lake,
+           tables::VARCHAR AS in_tables, kind::VARCHAR AS of_kind, per_table::INTEGER AS a_table,
+           coalesce(threshold, m.threshold)::DOUBLE AS least, m.generation, m.settings
+    FROM tablelens.main.made m
+) AS request, LATERAL (
+    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_hits') THEN '
+        SELECT unnest(tablelens.main.opened(tablelens_hits(
+            request.generation, request.id, request.outside, request.name, request.title, request.pair, request.most,
+            request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table, request.least,
+            tablelens.main.among(request.in_lake, request.in_tables), request.settings)), recursive := true)'
+    ELSE '
+        FROM tablelens.main.scan(
+            coalesce(request.id, error(''values from outside the lake need the index. Hint: LOAD tablelens, or tablelens.sql.register in Python'')),
+            request.most, request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table,
+            request.least, request.pair)'
+    END)
+) AS h;
+
+-- The same with names, best first.
+CREATE MACRO tablelens.main.hits(
+    asked_id, outside, its_name, its_title, pair, k, mode, lake, tables, kind, per_table, threshold
+) AS TABLE
+SELECT h.rank, c.lake, c."table", c."column", c.kind, h.probability, h.score, h.containment, h.reverse_containment,
+       h.jaccard, h.cosine, h.overlap, h.error, h.cardinality, h.join_rows, h.explosion, h.hub
+FROM tablelens.main.found(asked_id, outside, its_name, its_title, pair, k, mode, lake, tables, kind, per_table, threshold) AS h
+JOIN tablelens.main.columns c ON c.id = h.id
+ORDER BY h.rank;
+
+CREATE MACRO tablelens.main.joins(
+    reference, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0, threshold := NULL
+) AS TABLE
+FROM tablelens.main.hits(tablelens.main.column_id(reference), NULL, NULL, NULL, NULL,
+                         k, mode, lake, tables, kind, per_table, threshold);
+
+CREATE MACRO tablelens.main.joins_of(
+    outside, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0, threshold := NULL,
+    name := 'values', title := ''
+) AS TABLE
+FROM tablelens.main.hits(NULL::BIGINT, outside, name, title, NULL, k, mode, lake, tables, kind, per_table, threshold);
+
+CREATE MACRO tablelens.main.joins_with(
+    of_table, of_column, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0,
+    threshold := NULL
+) AS TABLE
+FROM tablelens.main.hits(NULL::BIGINT, (
+        SELECT list(x.cell::VARCHAR) FROM (SELECT COLUMNS(lambda c: c = of_column) AS cell FROM query_table(of_table)) AS x
+    ), of_column, of_table, NULL, k, mode, lake, tables, kind, per_table, threshold);
+
+-- For each column the columns of other tables that hold at least half of its values, counted on whole sets. Ask it for
+-- one table or column: then only their values are walked.
+CREATE VIEW tablelens.main.joins_found AS
+SELECT a.lake, a."table", a."column", b.lake AS other_lake, b."table" AS other_table, b."column" AS other_column,
+       s.overlap, s.overlap / a.distinct_values AS containment, s.overlap / b.distinct_values AS reverse_containment,
+       cardinality(a.distinct_values = a.rows - a.nulls, b.distinct_values = b.rows - b.nulls) AS cardinality
+FROM columns a, LATERAL (
+    SELECT x.id, count(*) AS overlap
+    FROM (
+        SELECT c.id, c.table_id, c.family, unnest(c.hashes) AS hash FROM column_rows c
+        WHERE c.excluded = '' AND c.exact AND (c.distinct_values >= 5 OR c.is_key)
+    ) AS x
+    JOIN (SELECT unnest(r.hashes) AS hash FROM column_rows r WHERE r.id = a.id) AS y ON x.hash = y.hash
+    WHERE x.family = a.family AND x.table_id <> a.table_id
+    GROUP BY x.id
+) AS s
+JOIN columns b ON b.id = s.id
+WHERE a.excluded = '' AND a.exact AND (a.distinct_values >= 5 OR a.is_key) AND s.overlap >= 0.5 * a.distinct_values;
+
+-- one pair ------------------------------------------------------------------------------------------------------------
+
+CREATE MACRO tablelens.main.folded(cell) AS
+    trim(regexp_replace(lower(nfc_normalize(cell::VARCHAR)), '[\s\x{1c}-\x{1f}\x{85}\p{Z}]+', ' ', 'g'));
+
+-- A plain decimal number in one form: no plus, no zeros behind the point, no minus before 0.
+CREATE MACRO tablelens.main.plain_number(value) AS
+    regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+        value, '^\+', ''), '^(-?)\.', '\10.'), '(\.\d*?)0+$', '\1'), '\.$', ''), '^-(0+(\.0*)?)$', '\1');
+
+CREATE MACRO tablelens.main.valued(value) AS
+    CASE WHEN value IN ('', 'na', 'n/a', 'n.a.', 'nan', 'null', 'none', 'nil', '-', '--', '–', '—', '.', '#n/a', '?', '\n')
+         THEN NULL
+         WHEN regexp_full_match(value, '[+-]?(\d+(\.\d*)?|\.\d+)') THEN tablelens.main.plain_number(value)
+         ELSE value END;
+
+-- When two cells count as the same value: docs/explanation/how-it-works.md. Letters that only Unicode's compatibility
+-- folding joins (full-width ones, ß and ss) stay apart here; the extension and Python fold them.
+CREATE MACRO tablelens.main.normalize(cell) AS tablelens.main.valued(tablelens.main.folded(cell));
+
+CREATE MACRO tablelens.main.value_set(cells) AS
+    list_distinct(list_filter(list_transform(cells, lambda x: tablelens.main.normalize(x)), lambda x: x IS NOT NULL));
+
+CREATE MACRO tablelens.main.containment(a, b) AS
+    len(list_intersect(tablelens.main.value_set(a), tablelens.main.value_set(b)))
+    / nullif(len(tablelens.main.value_set(a)), 0);
+
+CREATE MACRO tablelens.main.jaccard(a, b) AS
+    len(list_intersect(tablelens.main.value_set(a), tablelens.main.value_set(b)))
+    / nullif(len(list_distinct(list_concat(tablelens.main.value_set(a), tablelens.main.value_set(b)))), 0);
+
+CREATE MACRO tablelens.main.quoted(name) AS '"' || replace(name, '"', '""') || '"';
+
+-- A path quoted for SQL; * ? [ in it stand for themselves.
+CREATE MACRO tablelens.main.file_literal(path) AS
+    '''' || replace(regexp_replace(path, '([*?\[])', '[\1]', 'g'), '''', '''''') || '''';
+
+-- What a FROM clause reads a file with.
+CREATE MACRO tablelens.main.source(path, part) AS
+    CASE regexp_extract(lower(path), '.*\.(parquet|pq|json|ndjson|jsonl|xlsx|xlsm|xls|xlsb|ods)(\.[^/]*)?$', 1)
+        WHEN '' THEN format('read_csv({}, header = true, all_varchar = true)', tablelens.main.file_literal(path))
+        WHEN 'parquet' THEN format('read_parquet({})', tablelens.main.file_literal(path))
+        WHEN 'pq' THEN format('read_parquet({})', tablelens.main.file_literal(path))
+        WHEN 'json' THEN format('read_json_auto({})', tablelens.main.file_literal(path))
+        WHEN 'ndjson' THEN format('read_json_auto({})', tablelens.main.file_literal(path))
+        WHEN 'jsonl' THEN format('read_json_auto({})', tablelens.main.file_literal(path))
+        ELSE format('read_xlsx({}, all_varchar = true{})', tablelens.main.file_literal(path),
+                    CASE WHEN part = '' THEN '' ELSE ', sheet = ''' || replace(part, '''', '''''') || '''' END)
+    END;
+
+CREATE VIEW tablelens.main.table_files AS
+SELECT t.id, t.part, CASE WHEN ends_with(l.root, '/' || f.path) THEN l.root ELSE l.root || '/' || f.path END AS file
+FROM table_rows t
+JOIN lake_rows l ON l.id = t.lake_id
+JOIN files f ON f.id = t.file_id;
+
+CREATE MACRO tablelens.main.side(expression, way) AS
+    CASE way WHEN 'spelling' THEN format('{}::VARCHAR', expression)
+             WHEN 'text' THEN format('lower(trim(regexp_replace({}::VARCHAR, ''\s+'', '' '', ''g'')))', expression)
+             WHEN 'integer' THEN format('TRY_CAST({} AS DECIMAL(38, 9))', expression)
+             WHEN 'number' THEN format('TRY_CAST({} AS DOUBLE)', expression)
+             ELSE format('TRY_CAST({} AS TIMESTAMP)', expression) END;
+
+-- Two columns: which kept cells of the left one the right one kept too, and how SQL has to compare them.
+CREATE MACRO tablelens.main.compared(left_id, right_id) AS TABLE
+SELECT p.*, CASE WHEN p.family = 'number' AND p.kind = 'integer' AND p.other_kind = 'integer' THEN 'integer'
+                 WHEN p.family = 'number' THEN 'number'
+                 WHEN p.family = 'date' AND len(p.matched) > 0
+                      AND len(list_filter(p.matched[:5], lambda x: NOT regexp_matches(x, '^\d{4}'))) = 0 THEN 'date'
+                 WHEN len(p.matched) > 0 AND list_has_all(p.other_cells, p.matched) THEN 'spelling'
+                 ELSE 'text' END AS way
+FROM (
+    SELECT a.name, b.name AS other_name, a.family, a.kind, b.kind AS other_kind, b.cells AS other_cells,
+           list_filter(a.cells, lambda x: list_contains(b.value_set, tablelens.main.normalize(x))) AS matched,
+           list_filter(a.cells, lambda x: NOT coalesce(list_contains(b.value_set, tablelens.main.normalize(x)), false)) AS unmatched,
+           tablelens.main.source(fa.file, fa.part) AS source, tablelens.main.source(fb.file, fb.part) AS other_source
+    FROM tablelens.main.column_rows a JOIN tablelens.main.table_files fa ON fa.id = a.table_id,
+         (SELECT r.*, tablelens.main.value_set(r.cells) AS value_set FROM tablelens.main.column_rows r WHERE r.id = right_id) b
+         JOIN tablelens.main.table_files fb ON fb.id = b.table_id
+    WHERE a.id = left_id
+) AS p;
+
+CREATE MACRO tablelens.main.join_text(p) AS
+    format(E'SELECT *\nFROM {} AS a\nJOIN {} AS b\n  ON {} = {}', p.source, p.other_source,
+           tablelens.main.side('a.' || tablelens.main.quoted(p.name), p.way),
+           tablelens.main.side('b.' || tablelens.main.quoted(p.other_name), p.way));
+
+-- The join of two columns as SQL, ready to run.
+CREATE MACRO tablelens.main.join_sql(left_reference, right_reference) AS (
+    SELECT tablelens.main.join_text(p) FROM tablelens.main.compared(
+        tablelens.main.column_id(left_reference), tablelens.main.column_id(right_reference)) AS p
+);
+
+CREATE MACRO tablelens.main.evidence(left_reference, right_reference) AS TABLE
+SELECT h.* EXCLUDE (rank, score), p.matched[:5] AS matched, p.unmatched[:5] AS unmatched,
+       tablelens.main.join_text(p) AS sql
+FROM tablelens.main.hits(tablelens.main.column_id(left_reference), NULL, NULL, NULL,
+                         tablelens.main.column_id(right_reference), 1, 'auto', NULL, NULL, NULL, 0, 0.0) AS h,
+     tablelens.main.compared(tablelens.main.column_id(left_reference),
+                             tablelens.main.column_id(right_reference)) AS p;
+
+-- tables by words -----------------------------------------------------------------------------------------------------
+
+-- Words of a text, folded, plural endings off: tablelens/index/words.py.
+CREATE MACRO tablelens.main.words_of(words) AS
+    list_transform(list_filter(regexp_extract_all(lower(nfc_normalize(regexp_replace(regexp_replace(
+            words, '(\p{Ll})(\p{Lu})', '\1 \2', 'g'), '(\p{Lu})(\p{Lu}\p{Ll})', '\1 \2', 'g'))),
+            '[\p{L}\p{M}]+|\p{N}+'),
+        lambda w: w NOT IN ('a', 'an', 'and', 'as', 'at', 'be', 'by', 'for', 'from', 'in', 'is', 'it', 'of', 'on', 'or',
+                            'that', 'the', 'this', 'to', 'was', 'with')),
+        lambda w: CASE WHEN length(w) > 4 AND ends_with(w, 'ies') THEN w[:-4] || 'y'
+                       WHEN length(w) > 3 AND ends_with(w, 's') AND NOT ends_with(w, 'ss') THEN w[:-2] ELSE w END);
+
+CREATE MACRO tablelens.main.by_words(words, most) AS TABLE
+SELECT r.rank, r.id, round(1 / (59 + r.rank), 6) AS score FROM (
+    SELECT x.id, row_number() OVER (ORDER BY x.score DESC, x.id)::INTEGER AS rank FROM (
+        SELECT s.id, sum(s.score) AS score FROM (
+            SELECT unnest(s.tables) AS id, unnest(s.scores) AS score
+            FROM (SELECT unnest(tablelens.main.words_of(words)) AS word) AS w
+            JOIN tablelens.main.word_scores s ON s.word = w.word
+        ) AS s GROUP BY s.id
+    ) AS x WHERE x.score > 0
+) AS r WHERE r.rank <= least(most, 100);
+
+-- Tables by words, the best by BM25 first. Where Python is registered, by what the words mean too.
+CREATE MACRO tablelens.main.search(words, k := 10) AS TABLE
+SELECT h.rank, t.lake, t."table", t.title, t.rows, h.score
+FROM (SELECT words::VARCHAR AS text, k::INTEGER AS most) AS request, LATERAL (
+    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_found') THEN '
+        SELECT unnest(tablelens.main.opened(tablelens_found(request.text, request.most)), recursive := true)'
+    ELSE 'FROM tablelens.main.by_words(request.text, request.most)' END)
+) AS h
+JOIN tablelens.main.tables t ON t.id = h.id
+ORDER BY h.rank;
+
+-- paths ---------------------------------------------------------------------------------------------------------------
+
+-- The surest join of a table to each other table; columns of numbers only where it is very sure.
+CREATE MACRO tablelens.main.edges(of_table) AS TABLE
+SELECT e.other_id, unnest(arg_max(e, (e.probability, -e.position, -e.rank))) FROM (
+    SELECT o.table_id AS other_id, c.id AS left_id, o.id AS right_id, c.position, h.rank, h.probability, h.containment,
+           h.reverse_containment, h.cardinality
+    FROM tablelens.main.columns c,
+         LATERAL (FROM tablelens.main.found(c.id, NULL, NULL, NULL, NULL, 100, 'auto', NULL, NULL, NULL, 0, 0.5)) AS h
+    JOIN tablelens.main.columns o ON o.id = h.id
+    WHERE c.table_id = of_table AND c.excluded = '' AND (c.family <> 'number' OR h.probability >= 0.9)
+) AS e GROUP BY e.other_id;
+
+-- Chains of one or two joins; longer ones only where Python is registered.
+CREATE MACRO tablelens.main.short_paths(left_table, right_table, hops, k) AS TABLE
+WITH ahead AS MATERIALIZED (FROM tablelens.main.edges(tablelens.main.table_id(left_table))
+), back AS MATERIALIZED (
+    SELECT b.other_id, b.right_id AS left_id, b.left_id AS right_id, b.probability, b.reverse_containment AS containment,
+           b.containment AS reverse_containment,
+           CASE b.cardinality WHEN '1:n' THEN 'n:1' WHEN 'n:1' THEN '1:n' ELSE b.cardinality END AS cardinality
+    FROM tablelens.main.edges(tablelens.main.table_id(right_table)) AS b
+), routes AS (
+    SELECT [arg_max(d, d.probability)] AS steps FROM (
+        SELECT left_id, right_id, probability, containment, reverse_containment, cardinality FROM ahead
+        WHERE other_id = tablelens.main.table_id(right_table)
+        UNION ALL
+        SELECT left_id, right_id, probability, containment, reverse_containment, cardinality FROM back
+        WHERE other_id = tablelens.main.table_id(left_table)
+    ) AS d HAVING count(*) > 0
+    UNION ALL
+    SELECT [{'left_id': a.left_id, 'right_id': a.right_id, 'probability': a.probability, 'containment': a.containment,
+             'reverse_containment': a.reverse_containment, 'cardinality': a.cardinality},
+            {'left_id': b.left_id, 'right_id': b.right_id, 'probability': b.probability, 'containment': b.containment,
+             'reverse_containment': b.reverse_containment, 'cardinality': b.cardinality}]
+    FROM ahead a JOIN back b ON a.other_id = b.other_id
+    WHERE hops >= 2 AND a.other_id NOT IN (tablelens.main.table_id(left_table), tablelens.main.table_id(right_table))
+), best AS (
+    SELECT r.*, row_number() OVER (ORDER BY r.likely DESC, len(r.steps), r.steps)::INTEGER AS path
+    FROM (SELECT routes.steps, list_product(list_transform(routes.steps, lambda s: s.probability)) AS likely FROM routes) AS r
+)
+SELECT b.path, s.step::INTEGER AS step, s.at.left_id AS left_id, s.at.right_id AS right_id, s.at.probability AS probability,
+       round(b.likely, 4) AS path_probability, s.at.containment AS containment,
+       s.at.reverse_containment AS reverse_containment, s.at.cardinality AS cardinality
+FROM best b, LATERAL (SELECT unnest(b.steps) AS at, unnest(range(1, len(b.steps) + 1)) AS step) AS s
+WHERE b.path <= k;
+
+-- Chains of joins from one table to another, the surest first, a row a join.
+CREATE MACRO tablelens.main.path(left_table, right_table, hops := 3, k := 5) AS TABLE
+SELECT s.path, s.step, l.lake, l."table", l."column", r.lake AS other_lake, r."table" AS other_table,
+       r."column" AS other_column, s.probability, s.path_probability, s.containment, s.reverse_containment, s.cardinality
+FROM (SELECT left_table AS a, right_table AS b, hops::INTEGER AS hops, k::INTEGER AS most) AS request, LATERAL (
+    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_steps') THEN '
+        SELECT unnest(tablelens.main.opened(tablelens_steps(request.a, request.b, request.hops, request.most)), recursive := true)'
+    ELSE 'FROM tablelens.main.short_paths(request.a, request.b, request.hops, request.most)' END)
+) AS s
+JOIN tablelens.main.columns l ON l.id = s.left_id
+JOIN tablelens.main.columns r ON r.id = s.right_id
+ORDER BY s.path, s.step;

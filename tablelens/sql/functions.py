@@ -1,0 +1,283 @@
+"""The SQL functions on a Python connection, with the index behind them.
+
+``register`` attaches the catalogue snapshot as database ``tablelens``, whose macros any client has, and adds the
+functions that those macros look for: ``tablelens_hits`` searches, ``tablelens_found`` finds tables by words,
+``tablelens_steps`` finds paths. So the answers are those of ``Lake``, and the names are the same in every client.
+
+An error of tablelens travels inside the answer, and the macro raises it: DuckDB would wrap it into words on Python.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from tablelens.discover.sql import literal
+from tablelens.errors import IndexFault, TablelensError, UsageError
+from tablelens.index import generation
+from tablelens.lake import Lake
+from tablelens.profile.normalize import normalize
+from tablelens.types import Hit
+
+DATABASE = "tablelens"
+MARK = "tablelens_python"
+ARROW: Any = "arrow"
+SPECIAL: Any = "special"
+"""NULL is passed on: it says that a request leaves something open."""
+HIT = pa.struct(
+    [("rank", pa.int32()), ("id", pa.int64())]
+    + [
+        (name, pa.float64())
+        for name in ("probability", "score", "containment", "reverse_containment", "jaccard", "cosine")
+    ]
+    + [("overlap", pa.int64()), ("error", pa.float64()), ("cardinality", pa.string()), ("join_rows", pa.int64())]
+    + [("explosion", pa.float64()), ("hub", pa.float64())]
+)
+FOUND = pa.struct([("rank", pa.int32()), ("id", pa.int64()), ("score", pa.float64())])
+STEP = pa.struct(
+    [("path", pa.int32()), ("step", pa.int32()), ("left_id", pa.int64()), ("right_id", pa.int64())]
+    + [(name, pa.float64()) for name in ("probability", "path_probability", "containment", "reverse_containment")]
+    + [("cardinality", pa.string())]
+)
+HITS_ARGUMENTS = (
+    "VARCHAR, BIGINT, VARCHAR[], VARCHAR, VARCHAR, BIGINT, INTEGER, VARCHAR, "
+    "VARCHAR, VARCHAR, VARCHAR, INTEGER, DOUBLE, BIGINT[], DOUBLE[]"
+)
+"""generation, id, values, name, title, pair, k, mode, lake, tables, kind, per_table, threshold, and what the extension
+alone needs: the tables that lake and tables let through, and the settings."""
+Row = tuple[Any, ...]
+
+
+def register(connection: duckdb.DuckDBPyConnection, home: str | Path | Lake | None = None) -> None:
+    """Make ``tablelens.joins``, ``tablelens.search`` … and the ``tablelens_…`` functions known to a connection.
+
+    Every cursor of the connection sees them. Registering again is harmless, and takes the newest generation.
+
+    Args:
+        connection: any DuckDB connection, also one that may only read.
+        home: a home, an open lake, or None for the nearest ``.tablelens`` upward.
+
+    Raises:
+        NoLake: nothing was crawled in the home yet.
+        IndexFault: the index is damaged, or its snapshot was written by an older tablelens.
+        UsageError: the connection has another database of the name ``tablelens``, or may not attach files.
+
+    >>> import duckdb, tempfile
+    >>> from tablelens.testing import make_lake
+    >>> folder = make_lake(Path(tempfile.mkdtemp()), {"a.csv": {"x": list("abcdef")}, "b.csv": {"y": list("abcdeg")}})
+    >>> lake = Lake.open(folder / ".tablelens", encoder="static")
+    >>> _ = lake.crawl(folder)
+    >>> connection = duckdb.connect()
+    >>> register(connection, lake)
+    >>> connection.sql("SELECT rank, containment FROM tablelens.joins('a.x', mode := 'equi')").fetchall()
+    [(1, 0.833333)]
+    """
+    lake = home if isinstance(home, Lake) else Lake.open(home)
+    _attach(connection, generation.catalog_of(lake.home, lake.view.generation.number))
+    known = _registered(connection)
+    if known is not None:
+        known.lake = lake
+        return
+    answering = Answering(lake)
+    for name, (function, arguments, returns) in answering.functions().items():
+        parts: Any = [connection.sqltype(part.strip()) for part in arguments.split(",") if part]
+        try:
+            connection.create_function(
+                name, function, parts, connection.sqltype(returns), type=ARROW, null_handling=SPECIAL
+            )  # fmt: skip
+        except duckdb.CatalogException as error:
+            raise UsageError(
+                f"the connection has a function {name} already",
+                "use the extension or Python, each on its own connection",
+            ) from error
+    _ANSWERING[answering.token] = answering
+
+
+@dataclass(eq=False)
+class Answering:
+    """What answers on the connections of one database; its lake can be exchanged, its functions cannot."""
+
+    lake: Lake
+
+    @property
+    def token(self) -> str:
+        """Its name, by which another cursor of the database finds it."""
+        return f"{id(self):x}"
+
+    def functions(self) -> dict[str, tuple[Callable[..., Any], str, str]]:
+        """Functions by name, with the types of what they take and give."""
+        return {
+            MARK: (self._mark, "VARCHAR", "VARCHAR"),
+            "tablelens_hits": (_rowwise(self.hits, HIT), HITS_ARGUMENTS, _answer(HIT)),
+            "tablelens_found": (_rowwise(self.found, FOUND), "VARCHAR, INTEGER", _answer(FOUND)),
+            "tablelens_steps": (_rowwise(self.steps, STEP), "VARCHAR, VARCHAR, INTEGER, INTEGER", _answer(STEP)),
+            "tablelens_embed": (self.embed, "VARCHAR[]", "FLOAT[]"),
+            "tablelens_join_sql": (self.join_sql, "VARCHAR, VARCHAR", "VARCHAR"),
+            "tablelens_normalize": (_normalized, "VARCHAR", "VARCHAR"),
+            "tablelens_containment": (_compared(_containment), "VARCHAR[], VARCHAR[]", "DOUBLE"),
+            "tablelens_jaccard": (_compared(_jaccard), "VARCHAR[], VARCHAR[]", "DOUBLE"),
+        }
+
+    def hits(
+        self, made: str, id_: int | None, values: Sequence[str | None] | None, name: str, title: str, pair: int | None,
+        k: int, mode: Any, in_lake: str, tables: str, kind: str, per_table: int, threshold: float,
+        _among: Sequence[int] | None, _settings: Sequence[float],
+    ) -> Iterator[Row]:  # fmt: skip
+        """Columns that join with one of the lake (id_), or with values; with ``pair``, the evidence on that one."""
+        lake = self.lake
+        generation_ = lake.view.generation
+        if made != str(generation_.number):
+            raise IndexFault(
+                f"the index is of generation {generation_.number}, the catalogue of {made}", "call register again"
+            )
+        options = {"k": k, "mode": mode, "lake": in_lake, "tables": tables, "kind": kind, "per_table": per_table}
+        if pair is not None and id_ is not None:
+            left, right = (_reference(lake, place) for place in generation_.places(np.array([id_, pair])).tolist())
+            found: Sequence[Hit] = [lake.explain(left, right)]
+        elif id_ is not None:
+            place = int(generation_.places(np.array([id_]))[0])
+            found = lake.joins_at(place, threshold=threshold, **options).hits
+        else:
+            found = lake.joins(values or [], table=title or "", name=name or "", threshold=threshold, **options).hits
+        yield from (_hit_row(rank, hit) for rank, hit in enumerate(found, 1))
+
+    def found(self, words: str, k: int) -> Iterator[Row]:
+        """Tables by words."""
+        view = self.lake.view
+        for rank, hit in enumerate(self.lake.search(words, k=k), 1):
+            place = view.table_places(f"{hit.lake}:{hit.table}")[0]
+            yield rank, int(view.table_ids[place]), hit.score
+
+    def steps(self, left: str, right: str, hops: int, k: int) -> Iterator[Row]:
+        """Paths between two tables, a row a join."""
+        for number, path in enumerate(self.lake.paths(left, right, hops=hops, k=k), 1):
+            for place, step in enumerate(path.steps, 1):
+                e = step.evidence
+                yield (
+                    number, place, step.left.id, step.right.id, step.probability, path.probability, e.containment,
+                    e.reverse_containment, e.cardinality,
+                )  # fmt: skip
+
+    def embed(self, lists: pa.Array) -> pa.Array:
+        """Query vectors of lists of values; NULL where they are no text."""
+        rows = [None if values is None else self.lake.outside_query(values).vector for values in lists.to_pylist()]
+        return pa.array([None if row is None else row.tolist() for row in rows], pa.list_(pa.float32()))
+
+    def join_sql(self, left: pa.Array, right: pa.Array) -> pa.Array:
+        """The SQL that joins two columns of the lake."""
+        pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
+        return pa.array([None if None in pair else self.lake.explain(*pair).sql for pair in pairs], pa.string())
+
+    def _mark(self, asked: pa.Array) -> pa.Array:
+        return pa.array([self.token] * len(asked))
+
+
+_ANSWERING: dict[str, Answering] = {}
+"""By token; it lives as long as the process, for nobody says when the last connection of a database is closed."""
+
+
+def _registered(connection: duckdb.DuckDBPyConnection) -> Answering | None:
+    """What answers on this connection's database already."""
+    try:
+        ((token,),) = connection.cursor().execute(f"SELECT {MARK}('')").fetchall()
+    except duckdb.CatalogException:
+        return None
+    return _ANSWERING.get(token)
+
+
+# answers -------------------------------------------------------------------------------------------------------------
+
+
+def _hit_row(rank: int, hit: Hit) -> Row:
+    e = hit.evidence
+    return (
+        rank, hit.column.id, hit.probability, hit.score, e.containment, e.reverse_containment, e.jaccard, e.cosine,
+        e.overlap, e.error, e.cardinality, e.join_rows, e.explosion, hit.hub,
+    )  # fmt: skip
+
+
+def _reference(lake: Lake, place: int) -> str:
+    ref = lake.view.ref(place)
+    return f"{ref.lake}:{ref.table}.{ref.column}"
+
+
+def _normalized(cells: pa.Array) -> pa.Array:
+    return pa.array([None if cell is None else normalize(cell) for cell in cells.to_pylist()], pa.string())
+
+
+def _compared(measure: Callable[[set[str], set[str]], float | None]) -> Callable[[pa.Array, pa.Array], pa.Array]:
+    def compare(left: pa.Array, right: pa.Array) -> pa.Array:
+        pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
+        return pa.array([None if None in pair else measure(*map(_value_set, pair)) for pair in pairs], pa.float64())
+
+    return compare
+
+
+def _value_set(cells: Sequence[str | None]) -> set[str]:
+    return {value for cell in cells if cell is not None and (value := normalize(cell)) is not None}
+
+
+def _containment(left: set[str], right: set[str]) -> float | None:
+    return len(left & right) / len(left) if left else None
+
+
+def _jaccard(left: set[str], right: set[str]) -> float | None:
+    return len(left & right) / len(left | right) if left | right else None
+
+
+# connections ---------------------------------------------------------------------------------------------------------
+
+
+def _rowwise(answer: Callable[..., Iterator[Row]], kind: pa.StructType) -> Any:
+    """A function of one row's arguments as one of Arrow arrays; an error becomes part of the answer."""
+    names = [kind.field(i).name for i in range(kind.num_fields)]
+
+    def answered(*row: Any) -> dict[str, Any]:
+        try:
+            return {"error": None, "hits": [dict(zip(names, found, strict=True)) for found in answer(*row)]}
+        except TablelensError as error:
+            return {"error": f"{error.message}. Hint: {error.hint}" if error.hint else error.message, "hits": None}
+
+    def function(*columns: pa.Array) -> pa.Array:
+        rows = zip(*(column.to_pylist() for column in columns), strict=True)
+        return pa.array([answered(*row) for row in rows], pa.struct([("error", pa.string()), ("hits", pa.list_(kind))]))
+
+    function.__signature__ = inspect.signature(answer)  # type: ignore[attr-defined]  # DuckDB counts the parameters
+    return function
+
+
+def _answer(kind: pa.StructType) -> str:
+    """DuckDB's name of what ``_rowwise`` gives."""
+    names = {pa.int32(): "INTEGER", pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.string(): "VARCHAR"}
+    fields = ", ".join(f"{kind.field(i).name} {names[kind.field(i).type]}" for i in range(kind.num_fields))
+    return f"STRUCT(error VARCHAR, hits STRUCT({fields})[])"
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
+    """Attach a snapshot in the place of an older one.
+
+    A cursor does it, for a half-read result of the connection itself would be in the way.
+    """
+    cursor = connection.cursor()
+    asked = "SELECT path FROM duckdb_databases() WHERE database_name = ?"
+    for (path,) in cursor.execute(asked, [DATABASE]).fetchall():
+        if path == str(snapshot):
+            return
+        if not Path(path or "").name.startswith("catalog-"):
+            raise UsageError(f"the connection has a database {DATABASE!r} already: {path}", "detach or rename it")
+        cursor.execute(f"DETACH {DATABASE}").fetchall()
+    try:
+        cursor.execute(f"ATTACH {literal(str(snapshot))} AS {DATABASE} (READ_ONLY)").fetchall()
+    except duckdb.Error as error:
+        raise UsageError(f"cannot attach {snapshot}: {error}", "let the connection read this file") from error
+    asked = "SELECT count(*) FROM duckdb_functions() WHERE database_name = ? AND function_name = 'hits'"
+    if cursor.execute(asked, [DATABASE]).fetchall() == [(0,)]:
+        cursor.execute(f"DETACH {DATABASE}").fetchall()
+        raise IndexFault(f"{snapshot} was written by an older tablelens", "crawl again: no file is read anew")

@@ -1,0 +1,131 @@
+"""A locked DuckDB session on a lake: everything registered, the lake's tables under their names, nothing written.
+
+Files are read below the lake's roots alone, no configuration can be changed, and only statements run that read, or that
+write into the session's own memory. Time and memory are limited.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+
+from tablelens.discover import sql
+from tablelens.errors import TablelensError, UsageError
+from tablelens.lake import Lake
+from tablelens.sql.functions import register
+
+_NAME = re.compile(r'"((?:[^"]|"")+)"|([^\W\d]\w*)')
+READING = frozenset({"SELECT", "RELATION", "VARIABLE_SET"})
+OWN = frozenset({"CREATE", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "TRANSACTION"})
+"""Statements that write, but only into the session's memory: what is attached is read-only."""
+
+
+class Session:
+    """One analyst's session. Use it as a context manager, or call ``close``.
+
+    Args:
+        lake: where the answers come from.
+        seconds: limit of one statement.
+        memory_mb: limit of the session.
+
+    >>> Session.__name__
+    'Session'
+    """
+
+    def __init__(self, lake: Lake, seconds: float = 60.0, memory_mb: int = 4096) -> None:
+        self.lake = lake
+        self.seconds = seconds
+        self._views: set[str] = set()
+        self._connection = duckdb.connect(config={"python_enable_replacements": False, "temp_directory": ""})
+        register(self._connection, lake)
+        folders = [f"{root.rstrip('/')}/" for root in lake.view.generation.roots.values()]
+        files = list(lake.view.generation.roots.values())
+        for setting, value in (
+            ("memory_limit", f"{memory_mb}MB"), ("allowed_directories", folders), ("allowed_paths", files),
+            ("autoinstall_known_extensions", False), ("autoload_known_extensions", False),
+            ("enable_external_access", False), ("lock_configuration", True),
+        ):  # fmt: skip
+            self._connection.execute(f"SET {setting} = ?", [value])
+
+    def close(self) -> None:
+        """End the session."""
+        self._connection.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, text: str) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]]:
+        """Column names and rows of each statement's answer, one after the other.
+
+        Raises:
+            UsageError: DuckDB refuses the statement, it would write, or it took too long.
+        """
+        for statement in self._statements(text):
+            self._show_tables(statement)
+            yield self._answer(statement)
+
+    def _statements(self, text: str) -> list[str]:
+        try:
+            found = self._connection.extract_statements(text)
+            for statement in found:
+                self._check(statement)
+            return [statement.query for statement in found]
+        except duckdb.Error as error:
+            raise _usage(error) from error
+
+    def _check(self, statement: Any) -> None:
+        kind = statement.type.name.removesuffix("_STATEMENT")
+        if kind == "EXPLAIN":  # EXPLAIN ANALYZE runs what it explains
+            inner = statement.query.strip().split(None, 1)[1]
+            inner = inner.split(None, 1)[1] if inner.upper().startswith("ANALYZE") else inner
+            kind = "SELECT" if inner.lstrip("( ").upper().startswith(("SELECT", "FROM", "WITH")) else "EXPLAIN of it"
+        if kind not in READING | OWN:
+            raise UsageError(
+                f"{kind} is not run here", "this shell reads the lake; write into tables of its own memory"
+            )
+
+    def _show_tables(self, statement: str) -> None:
+        """Make views of the lake's tables that a statement may name."""
+        view = self.lake.view
+        said = {quoted.replace('""', '"') or bare for quoted, bare in _NAME.findall(statement)}
+        for name in (said & view.table_names) - self._views:
+            self._show_table(name, *view.file(int(view.table_places(name)[0])))
+            self._views.add(name)
+
+    def _show_table(self, name: str, path: str, part: str) -> None:
+        try:
+            made = f"SELECT * FROM {sql.source(path, part, typed=True)}"
+            self._connection.execute(f"CREATE VIEW {sql.identifier(name)} AS {made}").fetchall()
+        except (
+            duckdb.Error
+        ):  # what DuckDB cannot read as the crawl did: workbooks, other encodings, JSON of many tables
+            self._connection.register(name, self.lake.read(path, part).data)
+
+    def _answer(self, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        timer = threading.Timer(self.seconds, self._connection.interrupt)
+        timer.start()
+        try:
+            found = self._connection.execute(statement)
+            rows = found.fetchall()
+            return [column[0] for column in found.description or ()], rows
+        except duckdb.InterruptException as error:
+            raise UsageError(
+                f"stopped after {self.seconds:g} s", "ask for less, or give more with --seconds"
+            ) from error
+        except duckdb.Error as error:
+            raise _usage(error) from error
+        finally:
+            timer.cancel()
+
+
+def _usage(error: duckdb.Error) -> TablelensError:
+    """DuckDB's words; the hint of a macro's error is the hint."""
+    message, _, hint = str(error).partition(". Hint: ")
+    return UsageError(message.strip(), hint.strip())

@@ -1,0 +1,82 @@
+"""The shell: it reads the lake, and nothing else can be done with it."""
+
+import pytest
+
+from tablelens.errors import UsageError
+from tablelens.sql.session import Session
+
+
+@pytest.fixture(scope="module")
+def session(crawled):
+    with Session(crawled, seconds=20) as made:
+        yield made
+
+
+def rows(session, text):
+    return list(session.run(text))[-1][1]
+
+
+def test_tables_of_the_lake_are_there_under_their_names(session):
+    assert rows(session, 'SELECT count(*), sum(amount) > 0 FROM "shop/orders"') == [(60, True)]
+    assert rows(session, 'SELECT o.order_id FROM "shop/orders.csv" o JOIN "shop/customers" USING (customer_id) LIMIT 1')
+
+
+def test_a_join_found_is_run(session):
+    ((sql,),) = rows(session, "SELECT tablelens_join_sql('shop/orders.customer_id', 'shop/customers.customer_id')")
+    assert len(rows(session, sql)) == 60
+
+
+def test_own_tables(session):
+    list(session.run('CREATE TABLE mine AS SELECT country FROM "world/countries"'))
+    assert rows(session, "FROM tablelens.joins_with('mine', 'country', k := 1)")[0][2:4] == (
+        "world/capitals.csv",
+        "country",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "COPY (SELECT 1) TO '{}/out.csv'",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{}/out.csv'",
+        "EXPLAIN COPY (SELECT 1) TO '{}/out.csv'",
+        "PREPARE p AS COPY (SELECT 1) TO '{}/out.csv'",
+        "EXPORT DATABASE '{}'",
+        "ATTACH '{}/out.duckdb'",
+        "SELECT 1; ATTACH '{}/out.duckdb'",
+        "DETACH tablelens",
+        "LOAD '{}/out.duckdb_extension'",
+        "INSTALL vss",
+        "SET enable_external_access = true",
+        "RESET lock_configuration",
+        "PRAGMA enable_profiling",
+        "CREATE TABLE tablelens.mine (x INTEGER)",
+        "FROM read_text('/etc/hostname')",
+        "FROM glob('/etc/*')",
+        "FROM tablelens.nothing",
+        "SELEC 1",
+    ],
+)
+def test_what_is_refused(session, text, tmp_path, tiny_lake):
+    for folder in (tmp_path, tiny_lake):
+        with pytest.raises(UsageError):
+            rows(session, text.replace("{}", str(folder)))
+    assert list(tmp_path.iterdir()) == []
+    assert not list(tiny_lake.glob("out*"))
+
+
+def test_no_python_value_is_read(session):
+    secret = [1]
+    with pytest.raises(UsageError, match="secret"):
+        rows(session, "FROM secret")
+    assert secret
+
+
+def test_time_ends(crawled):
+    with Session(crawled, seconds=0.2) as session, pytest.raises(UsageError, match=r"stopped after 0\.2 s"):
+        rows(session, "SELECT count(*) FROM range(10000000) a, range(100000) b WHERE a.range * b.range = 7")
+
+
+def test_memory_ends(crawled):
+    with Session(crawled, memory_mb=64) as session, pytest.raises(UsageError, match="memory"):
+        rows(session, "SELECT list(range) FROM range(100000000)")
