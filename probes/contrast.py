@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
@@ -37,7 +36,7 @@ def contrasts(results: Sequence[Result], seed: int) -> tuple[dict[str, Any], ...
             gap = paired(a, b, seed)
             found.append(
                 {"property": name, "level": level, "left": left.model, "right": right.model, "tables": gap.units}
-                | asdict(gap.difference)
+                | {"difference": gap.difference.value, "low": gap.difference.low, "high": gap.difference.high}
                 | {"p": gap.p, "cliffs_delta": gap.cliffs_delta}
             )
     for row, corrected in zip(found, holm([row["p"] for row in found]), strict=True):

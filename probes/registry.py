@@ -18,6 +18,11 @@ from .base import Property
 from .models.base import Model
 from .models.columns import ColumnModel, RowEncoder, RowModel
 from .models.reference import REFERENCES
+from .models.tabert import load_tabert
+from .models.tiny import load_tiny
+from .models.transformer import FAMILIES, is_transformer, load_transformer
+from .models.transtab import load_transtab
+from .models.turl import load_turl
 from .properties.column_order import ColumnOrder
 from .properties.determinism import Determinism
 from .properties.entity_stability import EntityStability
@@ -53,6 +58,9 @@ PROPERTIES: tuple[Property, ...] = (
     TruncationCoverage(),
     RetrievalStability(),
 )
+KINDS = (*FAMILIES, "turl", "tabert", "transtab")
+"""Kinds of models that are given as ``kind:FOLDER``."""
+TINY = tuple(f"tiny-{kind}" for kind in KINDS if kind != "transtab")
 GROUP = "tablelens.probes"
 """Entry points of plug-ins: a callable without arguments that gives a Model, a ColumnEncoder or a RowEncoder."""
 
@@ -74,7 +82,7 @@ def get_property(name: str) -> Property:
 
 def model_names() -> tuple[str, ...]:
     """Names of the models that need no path: encoders of tablelens, reference models, plug-ins."""
-    return tuple(dict.fromkeys((*encoder_names(), *REFERENCES, *_plugins())))
+    return tuple(dict.fromkeys((*encoder_names(), *REFERENCES, *TINY, *_plugins())))
 
 
 def load_models(names: Sequence[str], settings: Settings | None = None) -> list[Model]:
@@ -95,8 +103,8 @@ def load_model(name: str, settings: Settings | None = None) -> Model:
     """The model of that name.
 
     Args:
-        name: an encoder of tablelens (``static``, a sentence-transformers folder or name), a reference model, or a
-            plug-in.
+        name: an encoder of tablelens (``static``, a sentence-transformers folder or name), a folder of transformers,
+            ``kind:FOLDER`` as ``bert:models/minilm`` (see ``KINDS``), ``tiny-KIND``, a reference model, or a plug-in.
         settings: the template with which a column encoder is given its columns; None takes the defaults.
 
     Raises:
@@ -106,15 +114,35 @@ def load_model(name: str, settings: Settings | None = None) -> Model:
     """
     if name in REFERENCES:
         return REFERENCES[name](name)
+    if (kind := name.removeprefix("tiny-")) != name and kind in KINDS:
+        return load_tiny(kind)
+    kind, _, path = name.partition(":")
+    if path and kind in KINDS:
+        return _of_kind(kind, path)
     plugins = _plugins()
     if name in plugins:
         return _adapted(_loaded(plugins[name]), name, settings)
     if not Path(name).exists() and name not in encoder_names() and get_close_matches(name, model_names(), cutoff=0.85):
         raise UnknownEncoder.among("model", name, model_names(), "tablelens probe list")  # a slip of one of ours
+    folder = Path(name).expanduser()
+    if (folder / "config.json").is_file() and not (folder / "modules.json").is_file() and is_transformer(folder):
+        return load_transformer(name, short_name(name))
     try:
         return _adapted(load_encoder(name), name, settings)
     except UnknownEncoder as error:
         raise UnknownEncoder.among("model", name, model_names(), error.hint) from error
+
+
+def _of_kind(kind: str, path: str) -> Model:
+    """A model whose kind is named, as ``bert:FOLDER``."""
+    name = f"{short_name(path)} ({kind})"
+    if kind == "transtab":
+        return load_transtab(path, name)
+    if kind == "turl":
+        return load_turl(path, name)
+    if kind == "tabert":
+        return load_tabert(path, name)
+    return load_transformer(path, name, kind)
 
 
 def short_name(name: str) -> str:

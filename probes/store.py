@@ -6,7 +6,9 @@ from pathlib import Path
 
 from tablelens.errors import NotFound
 
-from . import markdown, results
+from . import results
+from .report import markdown
+from .report.page import page
 from .results import Run
 
 
@@ -51,4 +53,5 @@ def publish(run: Run, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     results.write(folder / "run.json", run.document())
     (folder / "report.md").write_text(markdown.report(run), encoding="utf-8")
-    return [folder / "run.json", folder / "report.md"]
+    (folder / "report.html").write_text(page(run), encoding="utf-8")
+    return [folder / "run.json", folder / "report.md", folder / "report.html"]

@@ -143,7 +143,7 @@ class RowModel:
             raise Skip("level")
         if len(set(table.header)) < table.width:
             raise Skip("duplicate-names")
-        made = pa.table({name: list(column) for name, column in zip(table.header, table.columns, strict=True)})
+        made = pa.table({name: _typed(column) for name, column in zip(table.header, table.columns, strict=True)})
         return [Piece(made, digest(table.header, *table.columns), table.rows)]
 
     def encode(self, pieces: Sequence[Piece]) -> list[Vectors]:
@@ -154,3 +154,12 @@ class RowModel:
         """All rows."""
         words = sum(len(cell.split()) for column in table.columns for cell in column)
         return Seen(table.rows, table.rows, words, words)
+
+
+def _typed(column: Sequence[str]) -> pa.Array:
+    """Cells as numbers where all that are filled are numbers, else as text; an empty cell is null."""
+    filled = [cell or None for cell in column]
+    try:
+        return pa.array([None if cell is None else float(cell) for cell in filled], pa.float64())
+    except ValueError:
+        return pa.array(filled, pa.string())

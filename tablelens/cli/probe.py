@@ -169,8 +169,8 @@ def _keep(ctx: click.Context, lake: Lake, run: Run, out: Path | None) -> None:
 
 def _show(run: Run) -> None:
     """The scorecard in a terminal."""
-    from tablelens.probes.markdown import applicable, find
     from tablelens.probes.registry import get_property
+    from tablelens.probes.report.markdown import applicable, find
 
     d = run.dataset
     click.secho(f"{d['tables']:,} tables, {d['columns']:,} columns of {d['name']}, run {run.id}", bold=True)

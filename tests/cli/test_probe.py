@@ -18,9 +18,8 @@ def small(run, home):
 
 
 def test_a_run_prints_a_scorecard_and_is_listed_and_reported(small, run, home, tmp_path):
-    done = small(
-        "--models", "bag-of-words,constant", "--properties", "row_order,determinism", "--out", tmp_path / "out"
-    )
+    out = tmp_path / "out"
+    done = small("--models", "bag-of-words,constant", "--properties", "row_order,determinism", "--out", out)
     assert done.code == 0
     assert "degenerate" in done.out
     assert "row_order" in done.out

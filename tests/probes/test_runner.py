@@ -5,11 +5,12 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from tablelens.probes import catalog, markdown, results, store
+from tablelens.probes import catalog, results, store
 from tablelens.probes.data import from_lake, from_sample_lake, generate
 from tablelens.probes.embedding import Cache, Embedder
 from tablelens.probes.models.reference import BagOfWords
 from tablelens.probes.registry import PROPERTIES, get_property, load_model, load_models, model_names
+from tablelens.probes.report import markdown
 from tablelens.probes.runner import Budget, run
 
 from tablelens.catalog.store import Catalog

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .registry import get_property
-from .results import Estimate, ModelCard, Result, Run
+from ..registry import get_property
+from ..results import Estimate, ModelCard, Result, Run
 
 SIGNS = {
     "pass": "✅ pass",
@@ -29,7 +29,7 @@ def report(run: Run) -> str:
         "",
         *grid(
             ["model", "max tokens", "ms a column", "peak MB", "weights"],
-            [(c.name, c.max_tokens or "–", _number(c.ms_a_column), f"{c.peak_mb:.0f}", c.weights) for c in run.models],
+            [(c.name, c.max_tokens or "–", number(c.ms_a_column), f"{c.peak_mb:.0f}", c.weights) for c in run.models],
         ),
     ]
     skips = [(r.model, r.property, r.level, _reasons(r)) for r in run.results if set(r.skipped) - {"level"}]
@@ -87,5 +87,6 @@ def _reasons(result: Result) -> str:
     return ", ".join(f"{reason}: {count}" for reason, count in result.skipped.items())
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """A number of two decimals, or a dash."""
     return "–" if value is None else f"{value:.2f}"
