@@ -21,6 +21,7 @@ from itertools import count
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
+from tablelens.engines import frames
 from tablelens.engines.base import WorkFailure
 from tablelens.errors import TablelensError, UsageError
 
@@ -236,26 +237,30 @@ class _Run:
                 worker.drain()
                 continue
             try:
-                frame = worker.connection.recv()
+                data = worker.connection.recv_bytes(self.engine.memory_mb << 20)
             except (EOFError, OSError):
                 yield from self._crashed(worker)
-            except Exception as error:  # a result that cannot be unpickled here
-                task = worker.tasks.popleft()
-                self._replace(worker)
-                yield task.item, WorkFailure.of(error)
             else:
-                yield from self._received(worker, frame)
+                yield from self._received(worker, data)
 
-    def _received(self, worker: _Worker, frame: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
+    def _received(self, worker: _Worker, data: bytes) -> Iterator[tuple[Any, Any]]:
         worker.deadline = time.monotonic() + self.engine.seconds
-        if frame[0] == "broken":
-            raise UsageError(f"the workers cannot use {self.function!r}: {frame[1]}")
-        if frame[0] == "ready":
+        try:
+            frame = frames.decode(data)
+            result = frames.outcome(frame) if frame.body else None
+        except frames.BadFrame:  # whatever wrote this is not our worker any more
+            yield from self._crashed(worker)
+            return
+        if frame.kind == "broken":
+            raise UsageError(f"the workers cannot use {self.function!r}: {frame.text}")
+        if frame.kind == "ready":
             worker.ready, self.failed_starts = True, 0
             return
+        if not worker.tasks or frame.number != worker.tasks[0].number:
+            yield from self._crashed(worker)
+            return
         task = worker.tasks.popleft()
-        result = frame[2]
-        if not frame[1] and result.reason == "memory":
+        if isinstance(result, WorkFailure) and result.reason == "memory":
             self._replace(worker)  # what a failed allocation left behind is nobody's to know
         yield task.item, result
 

@@ -1,7 +1,7 @@
 """The other end of LocalEngine: a process that takes items from a socket, and has limits.
 
-Frames from the engine: ("use", function, shared) once for every map, then ("do", number, item) for every item.
-Frames back: ("ready", "") or ("broken", why), then (number, True, result) or (number, False, WorkFailure).
+Frames from the engine, pickled: ("use", function, shared) once for every map, then ("do", number, item) for every item.
+Frames back, which are data alone: see ``frames``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+from tablelens.engines import frames
 from tablelens.engines.base import WorkFailure, load
 
 
@@ -58,9 +59,9 @@ def _use(connection: Connection, function: str, shared: dict[str, Any]) -> Calla
         found = load(function)
         _one_thread()
     except Exception as error:  # whatever importing raises, the engine must hear of it
-        connection.send(("broken", f"{type(error).__name__}: {error}"))
+        connection.send_bytes(frames.encode(frames.Frame("broken", text=f"{type(error).__name__}: {error}")))
         return _no_work
-    connection.send(("ready", ""))
+    connection.send_bytes(frames.encode(frames.Frame("ready")))
     return lambda item: found(item, **shared)
 
 
@@ -75,13 +76,13 @@ def _one_thread() -> None:
 
 def _do(connection: Connection, work: Callable[[Any], Any], number: int, item: Any) -> None:
     try:
-        frame = pickle.dumps((number, True, work(item)), pickle.HIGHEST_PROTOCOL)
+        frame = frames.of_result(number, work(item))
     except BaseException as error:  # also SystemExit and panics of native readers: the item's outcome, not ours
         if isinstance(error, Exception) and not isinstance(error, MemoryError):
             detail = traceback.format_exc(limit=-3)
         else:
             detail = ""
-        frame = pickle.dumps((number, False, WorkFailure.of(error, detail)))
+        frame = frames.of_failure(number, WorkFailure.of(error, detail))
     connection.send_bytes(frame)
 
 

@@ -40,6 +40,24 @@ def odd(x):
 def hog(mb): return len(bytearray(mb << 20))
 def chatter(x): sys.stderr.write("y" * x); return os.write(1, b"z" * x)
 def lambda_(x): return lambda: x
+class Evil:
+    def __init__(self, path): self.path = path
+    def __reduce__(self): return Path.touch, (Path(self.path),)
+def forge(x):
+    import gc, pickle
+    from multiprocessing.connection import Connection
+    from tablelens.engines import frames
+    what, path = x
+    wrong = frames.Frame("result", 0, "FileOutcome", frames.encode({"file": 1}))
+    other = frames.Frame("result", 77, "", frames.encode(1))
+    data = {"pickle": pickle.dumps((0, True, Evil(path))), "garbage": bytes([255]) * 100, "empty": b"",
+            "other": frames.encode(other), "wrong": frames.encode(wrong), "huge": b"x"}[what]
+    socket = next(o for o in gc.get_objects() if isinstance(o, Connection))
+    if what == "huge":
+        os.write(socket.fileno(), bytes([255] * 4 + [0, 0] + [255] * 6))  # the length, in Connection's long form
+        time.sleep(60)
+    socket.send_bytes(data)
+    time.sleep(60)
 def streams(x): return sys.stdin.read()
 def limits(x):
     import resource
@@ -163,9 +181,19 @@ def test_memory_limit(engine):
     assert (results[10], results[20]) == (10 << 20, 20 << 20)
 
 
-def test_an_error_that_is_unpicklable_or_a_result_that_is(engine):
+def test_a_result_that_no_frame_can_hold_is_an_error(engine):
     ((_, result),) = engine.map("lens_work:lambda_", [1])
-    assert result.reason == "error"
+    assert (result.reason, result.message) == ("error", "TypeError: a worker cannot send back a function")
+
+
+@pytest.mark.parametrize("what", ["pickle", "garbage", "empty", "other", "wrong", "huge"])
+def test_a_worker_that_is_broken_into_cannot_harm_its_engine(engine, tmp_path, what):
+    """It writes to the socket what it likes: a pickle that would run code, another item's number, a wrong type."""
+    flag = tmp_path / "flag"
+    ((_, result),) = engine.map("lens_work:forge", [(what, str(flag))])
+    assert (result.reason, result.attempts) == ("crashed", 2)
+    assert not flag.exists()
+    assert run(engine, "double", [1]) == [(1, 2)]
 
 
 def test_chatter_is_bounded(engine):
@@ -176,7 +204,7 @@ def test_chatter_is_bounded(engine):
 def test_surroundings(engine):
     assert run(engine, "streams", [1]) == [(1, "")]
     assert run(engine, "limits", [1]) == [(1, 0)]
-    assert list(engine.map("lens_arrow:threads", [1])) == [(1, (1, 1, "1"))]
+    assert list(engine.map("lens_arrow:threads", [1])) == [(1, [1, 1, "1"])]
 
 
 def test_one_map_at_a_time(engine):
