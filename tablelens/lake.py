@@ -206,7 +206,7 @@ class Lake:
         rows: bool = True,
         k: int = 10,
         seed: int = 0,
-        told: Callable[[str], None] = lambda _: None,
+        told: Callable[[str], None] | None = None,
     ) -> Augmentation:
         """Columns of the lake's tables that help to predict a column, proven by cross-validation.
 
@@ -243,7 +243,7 @@ class Lake:
             path, part = self.view.file(int(self.view.generation.places(np.array([hit.column.id]))[0]))
             return base.typed(self.read(path, part).data, self.settings)
 
-        return search.augment(made, ordered, read, budget=budget, rows=rows, seed=seed, told=told)
+        return search.augment(made, ordered, read, budget=budget, rows=rows, seed=seed, told=told or (lambda _: None))
 
     def _asked(self, table: Any, k: int) -> tuple[pa.Table, Callable[[str], Answer]]:
         """A table's data, and what says which columns join with one of its own, one a table."""
