@@ -5,8 +5,8 @@
 
 TABLES is a folder of NAME.csv with NAME.json beside it, {"cat": [], "num": [], "bin": [], "target": ""}, as the public
 data sets of the TransTab paper. ``--peer`` runs the unedited package `transtab` 0.0.5 (`pip install openml loguru
-tqdm`, then `pip install --no-deps transtab==0.0.5`) and needs the vocabulary of an uncased BERT model. Each figure is kept in
-transtab.json as soon as it is there; a second call goes on.
+tqdm`, then `pip install --no-deps transtab==0.0.5`) and needs the vocabulary of an uncased BERT model. Each figure is
+kept in transtab.json as soon as it is there; a second call goes on.
 """
 
 from __future__ import annotations
