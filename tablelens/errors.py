@@ -3,6 +3,7 @@
     TablelensError
     ├── UsageError            the call itself is off: an unknown option value, a bad name     exit 2
     │   ├── SettingError      a setting has a value that it cannot have
+    │   ├── IncomparableRuns  two probe runs differ in more than their model
     │   ├── LimitReached      the server's limit, named, is reached
     │   └── UnusableTable     a row model cannot take this table or these targets
     ├── AccessDenied          no key, or one that does not reach as far                       exit 7
@@ -90,6 +91,12 @@ class UnusableTable(UsageError, ValueError):
     """A row model cannot take this table or these targets; a ValueError too, as scikit-learn has it."""
 
     code = "unusable_table"
+
+
+class IncomparableRuns(UsageError):
+    """Two probe runs differ in more than their model."""
+
+    code = "incomparable"
 
 
 class NotFound(TablelensError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +144,50 @@ def probe_report(ctx: click.Context, run: str | None, out: Path, as_json: bool) 
         return
     for path in written:
         click.echo(path)
+
+
+@probe.command("compare")
+@click.argument("base")
+@click.argument("head")
+@click.option("--gate", "gate", type=path_type(dir_okay=False), help="Gates as TOML [default: no fall beyond 0.02].")
+@click.option("--junit", type=path_type(dir_okay=False), help="Write the checks as JUnit XML into this file.")
+@click.option("--markdown", type=path_type(dir_okay=False), help="Add them as Markdown to this file.")
+@json_option
+@click.pass_context
+def probe_compare(
+    ctx: click.Context,
+    base: str,
+    head: str,
+    gate: Path | None,
+    junit: Path | None,
+    markdown: Path | None,
+    as_json: bool,
+) -> None:
+    """Hold a run (id or JSON file) against an earlier one; exit code 6 where a gate is broken.
+
+    A fall breaks a gate only where its whole interval, over the tables of both runs, lies beyond the margin.
+
+    \b
+    Example:
+      tablelens probe compare base.json head.json --gate gates.toml --junit probes.xml
+    """
+    from tablelens.probes import gates, store
+
+    home = lake_of(ctx).home
+    checks = gates.compare(store.find(home, base), store.find(home, head), gates.read_gates(gate))
+    if junit is not None:
+        junit.write_text(gates.junit(checks), encoding="utf-8")
+    if markdown is not None:
+        with markdown.open("a", encoding="utf-8") as file:
+            file.write(gates.markdown(checks))
+    broken = [found for found in checks if found.broken]
+    if as_json:
+        write_json({"broken": len(broken), "checks": [asdict(found) for found in checks]})
+    else:
+        for found in broken:
+            click.echo(show.safe(f"BROKEN {found.model} {found.property} {found.level}: {found.broken}"))
+        click.echo(f"{len(checks) - len(broken)} of {len(checks)} gates hold")
+    ctx.exit(BROKEN if broken else 0)
 
 
 def _names(text: str) -> list[str]:

@@ -86,3 +86,19 @@ def _pretend(lake, revision):
     results = tuple(replace(result, revision=mine, verdict="fail") for result in found.results)
     catalog.keep(lake.home, replace(found, results=results))
     assert tend.JOIN_DISCOVERY
+
+
+def test_compare_leaves_with_6_where_a_gate_is_broken(small, run, home, tmp_path):
+    ids = []
+    for model in ("bag-of-words", "first-row"):
+        found = small("--models", model, "--properties", "row_order", "--json").document
+        ids.append(found["id"])
+    junit, notes = tmp_path / "probes.xml", tmp_path / "notes.md"
+    done = run("--home", home, "probe", "compare", *ids, "--junit", junit, "--markdown", notes)
+    assert done.code == 6
+    assert "BROKEN first-row row_order column" in done.out
+    assert "<failure" in junit.read_text()
+    assert "gates broken" in notes.read_text()
+    assert run("--home", home, "probe", "compare", ids[0], ids[0]).code == 0
+    assert run("--home", home, "probe", "compare", *ids, "--json").document["broken"] >= 1
+    assert run("--home", home, "probe", "compare", ids[0], "no-such-run").code == 3
