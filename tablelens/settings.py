@@ -56,7 +56,7 @@ class Settings:
     hnsw_m: int = knob(16, "links a node of the HNSW graph", 2)
     hnsw_ef_construction: int = knob(100, "candidates that HNSW weighs while building", 8)
     hnsw_ef: int = knob(800, "candidates that HNSW weighs in a search", 8)
-    ivf_probes: int = knob(128, "lists of the inverted file that are weighed in a search", 1)
+    ivf_probes: int = knob(192, "lists of the inverted file that are weighed in a search", 1)
     candidates: int = knob(200, "columns that the vector arm proposes to verification", 1)
     min_distinct: int = knob(
         5, "a column with fewer distinct values is no candidate, as in DeepJoin (unless it is a key)", 1

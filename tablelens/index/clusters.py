@@ -24,23 +24,23 @@ NEAR = 3
 Draw = np.random.Generator
 
 
-def cluster(vectors: Vectors, size: int, seed: int) -> tuple[Vectors, Ids]:
-    """Centroids, unit vectors (k, d), and for each vector the place of its centroid, (n,).
+def cluster(vectors: Vectors, size: int, seed: int) -> tuple[Vectors, Ids, Ids]:
+    """Centroids, unit vectors (k, d); the region of each, ascending, (k,); the place of each vector's centroid, (n,).
 
     Groups hold ``size`` distinct vectors on average; none is empty. Copies of a vector are always in its group and
     have no other part in it, nor have lengths. Zero vectors all go to one group.
 
     >>> rows = np.array([[1, 0], [2, 0], [0, 3], [0, 1]], np.float32)
-    >>> centroids, places = cluster(rows, size=2, seed=1)
+    >>> centroids, regions, places = cluster(rows, size=2, seed=1)
     >>> bool(places[0] == places[1] != places[2] == places[3])
     True
     """
     if not len(vectors):
-        return np.empty((0, vectors.shape[1]), np.float32), np.empty(0, np.int64)
+        return np.empty((0, vectors.shape[1]), np.float32), np.empty(0, np.int64), np.empty(0, np.int64)
     first, copy_of = distinct(vectors)
     if len(first) < len(vectors):
-        centroids, places = cluster(vectors[first], size, seed)
-        return centroids, places[copy_of]
+        centroids, region_of, places = cluster(vectors[first], size, seed)
+        return centroids, region_of, places[copy_of]
     draw = np.random.default_rng(seed)
     wanted = max(len(vectors) // size, 1)
     regions = _kmeans(vectors, round(np.sqrt(wanted)), draw)
@@ -48,7 +48,7 @@ def cluster(vectors: Vectors, size: int, seed: int) -> tuple[Vectors, Ids]:
     centroids, region_of = _split(vectors, near[:, 0], len(regions), size, draw)
     places = _assign(vectors, near, centroids, region_of)
     held, places = np.unique(places, return_inverse=True)
-    return centroids[held], places.astype(np.int64)
+    return centroids[held], region_of[held], places.astype(np.int64)
 
 
 def distinct(vectors: Vectors) -> tuple[Ids, Ids]:
@@ -88,7 +88,7 @@ def _assign(vectors: Vectors, near: Ids, centroids: Vectors, region_of: Ids) -> 
         groups = np.flatnonzero(region_of == region)
         for start in range(0, len(rows) if len(groups) else 0, BLOCK):
             some = rows[start : start + BLOCK]
-            scores = _unit(vectors[some]) @ centroids[groups].T
+            scores = unit(vectors[some]) @ centroids[groups].T
             first = scores.argmax(axis=1)
             score = scores[np.arange(len(some)), first]
             better = score > best[some]
@@ -102,7 +102,7 @@ def _kmeans(vectors: Vectors, k: int, draw: Draw, members: Ids | None = None) ->
     k = max(min(k, len(members)), 1)
     if len(members) > SAMPLE * k:
         members = np.sort(draw.choice(members, SAMPLE * k, replace=False))
-    rows = _unit(vectors[members])
+    rows = unit(vectors[members])
     centroids = rows[np.sort(draw.choice(len(rows), k, replace=False))]
     for _ in range(ROUNDS):
         nearest = np.concatenate(
@@ -110,7 +110,7 @@ def _kmeans(vectors: Vectors, k: int, draw: Draw, members: Ids | None = None) ->
         )
         order = np.argsort(nearest, kind="stable")
         held, starts = np.unique(nearest[order], return_index=True)
-        centroids[held] = _unit(np.add.reduceat(rows[order], starts, axis=0))
+        centroids[held] = unit(np.add.reduceat(rows[order], starts, axis=0))
     return centroids
 
 
@@ -118,14 +118,14 @@ def _nearest(vectors: Vectors, centroids: Vectors, count: int) -> Ids:
     """The ``count`` nearest centroids of each vector, (n, count), the nearest first."""
     found = np.empty((len(vectors), count), np.int64)
     for start in range(0, len(vectors), BLOCK):
-        scores = _unit(vectors[start : start + BLOCK]) @ centroids.T
+        scores = unit(vectors[start : start + BLOCK]) @ centroids.T
         some = np.argpartition(-scores, count - 1, axis=1)[:, :count]
         order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")
         found[start : start + BLOCK] = np.take_along_axis(some, order, axis=1)
     return found
 
 
-def _unit(rows: npt.NDArray[np.float32]) -> Vectors:
+def unit(rows: npt.NDArray[np.float32]) -> Vectors:
     """Rows at length 1; a zero row stays zero."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     made: Vectors = rows / np.maximum(lengths, np.float32(1e-12))

@@ -4,8 +4,7 @@
     home/index/7/columns.arrow    the columns, ascending by id: names, kinds, counts, kept cells; the n-th is place n
     home/index/7/*.npy            postings; vectors or their labels
     home/index/7/vectors.hnsw     the graph over all vectors (index/hnsw.py), or in its stead
-    home/index/7/ivf_*.npy        the inverted file (index/ivf.py) and
-    home/index/7/lists/           the graph over its lists, where there are very many columns
+    home/index/7/ivf_*.npy        the inverted file (index/ivf.py), where there are very many columns
     home/catalog-7.duckdb         the catalogue as it was then, for SQL
     home/CURRENT                  7
 

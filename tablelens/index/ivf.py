@@ -1,32 +1,35 @@
-"""Approximate search among hundreds of thousands of vectors and more: an inverted file whose lists a graph finds.
+"""Approximate search among hundreds of thousands of vectors and more: an inverted file with one byte a dimension.
 
-DeepJoin's way at scale (Dong et al., PVLDB 16(10) 2023, section 4: HNSW over the coarse quantizer of an inverted
-file). Vectors of like direction share a list (spherical k-means, of some ``LIST`` members each); an HNSW graph over
-the lists' centroids finds the lists for a query, and all vectors of the first ``probes`` of them are weighed. Three
-things make it fit here:
+Vectors of like direction share a list (spherical k-means, ``clusters``), lists of like direction a region. A query is
+compared with all regions, with the lists of the first ``REGIONS`` of them, and with all vectors of the first ``probes``
+lists. What makes it fit here:
 
-- A centroid has the length of the longest member of its list, so the lists come in the order of the greatest score
-  that a member could have. The score is the inner product and long vectors answer most queries: by direction alone
-  three times the lists would be needed for the same recall (``benchmarks/scale.py``).
+- A list's centroid has the length of its longest member, so that lists come in the order of the greatest score that a
+  member could have; a region's has the square root of it, between that and the angle alone. The score is the inner
+  product and long vectors answer most queries: with centroids of length 1 three times the lists would be needed.
 - Vectors are kept in one byte a dimension, at a scale of their own: a score is off by some .001 of the vector's length.
-- Columns that are copies of each other, of which real lakes have many, lie in one list. In a graph over all vectors
-  the links of a copy lead to other copies alone, and whole families of them cannot be reached.
+- Columns that are copies of each other, of which real lakes have many, lie in one list or few. In an HNSW graph the
+  links of a copy lead to other copies alone, and whole families of them cannot be reached; it is so with a graph over
+  the centroids too, which is why there is none here, though DeepJoin (Dong et al., PVLDB 16(10) 2023) has one over its
+  inverted file at scale (``benchmarks/scale.py`` compares).
 
-The same vectors in the same order make the same index, whatever their labels: k-means draws by a fixed seed, the small
-graph is built by one thread, and of equal scores the vector that was added first comes first.
+The same vectors in the same order make the same index, whatever their labels: k-means draws by a fixed seed, and of
+equal scores the vector that was added first comes first.
 
-Files, for other readers too (.npy 1.0, little-endian, C order; n vectors, d dimensions, l lists):
+Files, for other readers too (.npy 1.0, little-endian, C order; n vectors, d dimensions, l lists, r regions):
 
-    ivf_codes.npy     int8[n, d]     vectors over their scale, list by list, within one as they were added
-    ivf_scales.npy    float32[n]     what a code of 1 stands for, by vector
-    ivf_labels.npy    int64[n]       labels, by vector
-    ivf_starts.npy    int64[l + 1]   where each list begins
-    lists/            the graph over the centroids 0 … l-1, as ``HnswIndex`` writes it
+    ivf_codes.npy           int8[n, d]      vectors over their scale, list by list, within one as they were added
+    ivf_scales.npy          float32[n]      what a code of 1 stands for, by vector
+    ivf_labels.npy          int64[n]        labels (column ids), by vector
+    ivf_starts.npy          int64[l + 1]    where each list begins
+    ivf_centroids.npy       float32[l, d]   of the lists, region by region
+    ivf_region_starts.npy   int64[r + 1]    where each region's lists begin
+    ivf_regions.npy         float32[r, d]   centroids of the regions
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -34,59 +37,59 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from tablelens.index.clusters import BLOCK, cluster
+from tablelens.index.clusters import BLOCK, cluster, unit
 from tablelens.index.exact import check_vectors, places_of
-from tablelens.index.hnsw import HnswIndex
 from tablelens.types import Ids, Vectors
 
-LIST = 32
+LIST = 16
 """Vectors of a list, on average."""
-FOLDER = "lists"
-PROBES = 128
+REGIONS = 32
+"""Regions whose lists are looked at, of about sqrt(n / LIST)."""
+PROBES = 192
 """Lists that are weighed for a query."""
 STEPS = 127
 """The greatest code."""
 SLACK = 1e-5
 """Share by which two sums of the same products, added in another order, may differ."""
-ARRAYS = ("codes", "scales", "labels", "starts")
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Lists:
-    """The lists as they lie in their files, and the graph that finds them."""
+    """The inverted file, a field a file."""
 
     codes: npt.NDArray[np.int8]
-    scales: npt.NDArray[np.float32]
+    scales: Floats
     labels: Ids
     starts: Ids
-    graph: HnswIndex
+    centroids: Vectors
+    region_starts: Ids
+    regions: Vectors
 
     @classmethod
     def make(cls, labels: Ids, vectors: Vectors, size: int, seed: int) -> Self:
         """From labels and vectors float32 (n, d)."""
-        centroids, places = cluster(vectors, size, seed)
+        centroids, region_of, places = cluster(vectors, size, seed)
         order = np.argsort(places, kind="stable")
         starts = np.searchsorted(places[order], np.arange(len(centroids) + 1))
         codes, scales = _coded(vectors, order)
-        lengths = np.linalg.norm(vectors, axis=1)[order]
-        longest = np.maximum.reduceat(lengths, starts[:-1]) if len(order) else lengths
-        graph = HnswIndex(vectors.shape[1], ef=2 * PROBES, threads=1)
-        graph.add(np.arange(len(centroids)), centroids * longest[:, None])
-        return cls(codes, scales, labels[order], starts, graph)
+        names, first = np.unique(region_of, return_index=True)
+        if not len(names):
+            return cls(codes, scales, labels, starts, centroids, np.zeros(1, np.int64), centroids)
+        longest = np.maximum.reduceat(np.linalg.norm(vectors, axis=1)[order], starts[:-1])[:, None]
+        regions = unit(np.add.reduceat(centroids, first, axis=0)) * np.sqrt(np.maximum.reduceat(longest, first))
+        return cls(codes, scales, labels[order], starts, centroids * longest, np.append(first, len(centroids)), regions)
 
     @classmethod
-    def load(cls, folder: Path, about: dict[str, Any]) -> Self:
-        """Map the arrays, read the graph."""
-        files = (folder / f"ivf_{name}.npy" for name in ARRAYS)
-        codes, scales, labels, starts = (np.load(file, mmap_mode="r").view(np.ndarray) for file in files)
-        return cls(codes, scales, labels, starts, HnswIndex.load(folder / FOLDER, about["lists"]))
+    def load(cls, folder: Path) -> Self:
+        """Map the files."""
+        paths = (folder / f"ivf_{field.name}.npy" for field in fields(cls))
+        return cls(*(np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray) for path in paths))
 
-    def save(self, folder: Path) -> dict[str, Any]:
-        """Write all files; what loading the graph needs to know."""
-        for name in ARRAYS:
-            np.save(folder / f"ivf_{name}.npy", getattr(self, name), allow_pickle=False)
-        (folder / FOLDER).mkdir()
-        return {"lists": self.graph.save(folder / FOLDER) | {"dimension": self.graph.dimension}}
+    def save(self, folder: Path) -> None:
+        """Write them."""
+        for field in fields(self):
+            np.save(folder / f"ivf_{field.name}.npy", getattr(self, field.name), allow_pickle=False)
 
     @cached_property
     def by_label(self) -> Ids:
@@ -102,14 +105,15 @@ class Lists:
         """Vectors by where they lie."""
         return self.codes[at] * self.scales[at][:, None]
 
-    def query(self, row: npt.NDArray[np.float32], k: int, probes: int) -> tuple[Ids, Vectors]:
+    def query(self, row: Floats, k: int, probes: int) -> tuple[Ids, Vectors]:
         """(labels, scores) of the k best in the first lists; in more lists where those do not hold as many."""
+        regions = REGIONS
         while True:
-            lists = self.graph.query(row[None, :], probes)[0][0]
+            lists = self._nearest(row, regions, probes)
             starts, ends = self.starts[lists], self.starts[lists + 1]
-            if (ends - starts).sum() >= k or probes >= len(self.graph):
+            if (ends - starts).sum() >= k or len(lists) == len(self.centroids):
                 break
-            probes *= 4
+            probes, regions = 4 * probes, 4 * regions
         spans = list(zip(starts.tolist(), ends.tolist(), strict=True))
         scores = np.concatenate([self.codes[start:end].astype(np.float32) @ row for start, end in spans])
         at = np.concatenate([np.arange(start, end) for start, end in spans])
@@ -120,6 +124,13 @@ class Lists:
         scores = (self.rows(at) * row).sum(axis=1)  # the same for the same vectors, which a product by BLAS is not
         order = np.lexsort((at, -scores))[:k]
         return self.labels[at[order]], scores[order]
+
+    def _nearest(self, row: Floats, regions: int, probes: int) -> Ids:
+        """The lists that could hold the greatest scores."""
+        some = _first(self.regions @ row, regions)
+        spans = list(zip(self.region_starts[some].tolist(), self.region_starts[some + 1].tolist(), strict=True))
+        lists = np.concatenate([np.arange(start, end) for start, end in spans])
+        return lists[_first(np.concatenate([self.centroids[start:end] @ row for start, end in spans]), probes)]
 
 
 class IvfIndex:
@@ -175,15 +186,15 @@ class IvfIndex:
         return lists.rows(lists.by_label[places_of(lists.ordered, labels)])
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write the lists and the graph of their centroids."""
-        about = {"probes": self.probes, "size": self._size, "seed": self._seed}
-        return about | self._made().save(folder)
+        """Write the lists."""
+        self._made().save(folder)
+        return {"probes": self.probes, "size": self._size, "seed": self._seed}
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any]) -> Self:
-        """Map what ``save`` wrote; the small graph is read."""
+        """Map what ``save`` wrote."""
         index = cls(int(about["dimension"]), probes=about["probes"], size=about["size"], seed=about["seed"])
-        index._lists = Lists.load(folder, about)
+        index._lists = Lists.load(folder)
         return index
 
     def __len__(self) -> int:
@@ -199,6 +210,11 @@ class IvfIndex:
             self._lists = Lists.make(*self._fresh, self._size, self._seed)
             self._fresh = np.empty(0, np.int64), np.empty((0, self.dimension), np.float32)
         return self._lists
+
+
+def _first(scores: Floats, k: int) -> Ids:
+    """Places of the k greatest scores, in no order."""
+    return np.argpartition(-scores, k - 1)[:k] if k < len(scores) else np.arange(len(scores))
 
 
 def _coded(vectors: Vectors, order: Ids) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
