@@ -7,13 +7,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-slow lint format bench docs clean
+.PHONY: demo test browser test-slow lint format bench docs clean
 
 demo: $(VENV)/base
 	$(BIN)/tablelens demo
 
-test: $(VENV)/dev $(VENV)/duckdb-2 lint
+test: $(VENV)/dev $(VENV)/duckdb-2 lint browser
 	$(BIN)/python -Im pytest -n auto
+
+# The tests of the page drive a chromium; where it cannot be installed they are skipped, and say so.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || test -n "$$TABLELENS_CHROMIUM" || \
+	  { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } || \
+	  echo "no chromium (apt-get install chromium): the tests of the page are skipped"
 
 test-slow: $(VENV)/dev
 	$(BIN)/python -Im pytest -n auto -m slow

@@ -28,6 +28,7 @@ from .joins import JoinController
 from .lakes import LakeController
 from .metrics import Metrics
 from .paths import PathController
+from .probes import ProbeController
 from .projection import MapController
 from .search import SearchController
 from .service import Service
@@ -35,10 +36,10 @@ from .system import HealthController, StatusController
 from .tables import TableController
 from .verdicts import VerdictController
 
-PAGE = Path(__file__).parent / "web" / "dist"
+PAGE = Path(__file__).parent / "web"
 CONTROLLERS = (
     *(HealthController, StatusController, LakeController, TableController, ColumnController, JoinController),
-    *(VerdictController, SearchController, PathController, MapController, CrawlController),
+    *(VerdictController, SearchController, PathController, MapController, CrawlController, ProbeController),
 )
 DESCRIPTION = """Find which columns of a data lake join, by value and by meaning; prove it, explain it, do the join.
 

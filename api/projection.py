@@ -15,7 +15,7 @@ from .schemas import Map
 from .service import Served
 from .snapshot import Snapshot
 
-MOST = 20_000
+MOST = 100_000
 """Columns that a map may show."""
 
 

@@ -158,6 +158,7 @@ class Hit(Out):
     hub: Annotated[float, Meta(description="share of all columns that hold the query's typical value")]
     notes: list[str]
     sql: Annotated[str, Meta(description="the join, for DuckDB")]
+    verdict: Annotated[bool | None, Meta(description="what a person said of the join, where one did")] = None
 
 
 class Asked(Out):
@@ -354,6 +355,23 @@ class JobPage(Page):
     """One page of crawls."""
 
     items: list[JobOut]
+
+
+class ProbeRun(Out):
+    """A probe run at a glance."""
+
+    id: str
+    started: Annotated[str, Meta(description="UTC, ISO 8601")]
+    preset: str
+    dataset: str
+    models: list[str]
+    verdicts: Annotated[dict[str, int], Meta(description="results by verdict")]
+
+
+class ProbePage(Page):
+    """One page of probe runs."""
+
+    items: list[ProbeRun]
 
 
 class Health(Out):

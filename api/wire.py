@@ -79,6 +79,7 @@ def hit(snapshot: Snapshot, found: types.Hit) -> out.Hit:
         hub=found.hub,
         notes=list(found.notes),
         sql=found.sql,
+        verdict=found.verdict,
     )
 
 
