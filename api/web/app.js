@@ -147,8 +147,23 @@ async function draw({ anew = false } = {}) {
   const place = h("div.screen", { data: { screen } });
   put(main, place);
   shown = { screen, id, update: null, close: null, ...(show(place, { id, query }) ?? {}) };
-  scrollTo(0, 0);
+  scrollBack();
   if (!first) main.focus({ preventScroll: true });
+}
+
+/** Where one comes back to, to the place that one left; elsewhere to the top. */
+function scrollBack() {
+  const wanted = history.state?.scroll ?? 0;
+  history.replaceState({ scroll: wanted }, "");
+  const until = performance.now() + 3000;
+  const mine = turn;
+  scrollTo(0, 0);
+  const settle = () => {
+    if (mine !== turn || performance.now() > until) return;
+    if (document.documentElement.scrollHeight >= wanted + innerHeight) scrollTo(0, wanted);
+    else requestAnimationFrame(settle);
+  };
+  if (wanted) settle();
 }
 
 const heading = (text) => h("h1", {}, text);
@@ -158,6 +173,8 @@ async function start() {
   showTheme();
   addEventListener("hashchange", () => draw());
   addEventListener("keydown", onKey);
+  history.scrollRestoration = "manual";
+  addEventListener("scrollend", () => history.replaceState({ scroll: scrollY }, ""));
   addEventListener("key-wanted", () => keyDialog.open || keyDialog.showModal());
   draw();
   try {

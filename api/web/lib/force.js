@@ -30,8 +30,8 @@ export class Layout {
     const n = x.length;
     const [fx, fy] = [new Float64Array(n), new Float64Array(n)];
     for (let i = 0; i < n; i++) {
-      fx[i] -= 0.12 * x[i];
-      fy[i] -= 0.12 * y[i];
+      fx[i] -= 0.2 * x[i];
+      fy[i] -= 0.2 * y[i];
       for (let j = i + 1; j < n; j++) {
         const [dx, dy] = [x[i] - x[j], y[i] - y[j]];
         const push = 2 / (dx * dx + dy * dy + 0.01);

@@ -2,7 +2,7 @@
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
-const figure = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+const figure = new Intl.NumberFormat("en", { maximumSignificantDigits: 4, useGrouping: "min2" }); // 1884 is a year
 
 /** 1234567 → 1,234,567 */
 export const count = (n) => whole.format(n);
@@ -31,6 +31,9 @@ export function moment(iso) {
   if (!iso || Number.isNaN(date.getTime())) return iso ?? "";
   return date.toLocaleString("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
 }
+
+/** Text that begins with a capital letter. */
+export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 
 /** The last part of a path, which names a table in a list. */
 export const fileName = (path) => path.slice(path.lastIndexOf("/") + 1);

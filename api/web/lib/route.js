@@ -33,7 +33,7 @@ export function go(hash, { replace = false } = {}) {
   if (hash === location.hash) return;
   if (!replace) location.hash = hash;
   else {
-    history.replaceState(null, "", hash);
+    history.replaceState(history.state, "", hash);
     dispatchEvent(new HashChangeEvent("hashchange"));
   }
 }
@@ -41,7 +41,7 @@ export function go(hash, { replace = false } = {}) {
 /** Note state in the URL without drawing the screen anew. */
 export function note(parameters) {
   const { screen, id, query } = here();
-  history.replaceState(null, "", to(screen, id, { ...query, ...parameters }));
+  history.replaceState(history.state, "", to(screen, id, { ...query, ...parameters }));
 }
 
 /** Note state in the URL as a step that "back" undoes; the screen is drawn anew. */

@@ -32,6 +32,7 @@ export function hitCard(hit, asked, state) {
     state.onchange({ ...state, open });
   }
   const { evidence, column } = hit;
+  const own = asked.column_id ? "this column" : "yours";
   const card = h(
     "li.hit",
     { data: { item: "" } },
@@ -40,8 +41,9 @@ export function hitCard(hit, asked, state) {
     h(
       "div.hit-bars",
       {},
-      shareBar(evidence.containment, "of this column in theirs"),
-      shareBar(evidence.reverse_containment, "of theirs in this column", "other"),
+      shareBar(evidence.containment, `of ${own} in theirs`),
+      shareBar(evidence.reverse_containment, `of theirs in ${own}`, "other"),
+      evidence.bridge ? shareBar(evidence.bridge.coverage, `of ${own} over a bridge`, "bridge") : null,
     ),
     h("div.hit-how", {}, h("abbr.badge", { title: CARDINALITY[evidence.cardinality] }, evidence.cardinality), h("span.quiet", {}, `${compact(evidence.overlap)} shared`)),
     toggle,
@@ -65,7 +67,7 @@ function proof(hit, asked, state) {
   return [
     h("p.lead", {}, `${count(e.overlap)} of this column’s ${e.overlap ? `${count(known)} ` : ""}distinct values stand in ${hit.column.table} as well${near}.`),
     hit.notes.length ? h("ul.notes", {}, hit.notes.map((note) => h("li", {}, note))) : null,
-    bridges(hit),
+    e.bridge ? bridge(e.bridge) : null,
     h(
       "div.examples",
       {},
@@ -77,17 +79,24 @@ function proof(hit, asked, state) {
       fact("Rows of the join", `${compact(e.join_rows)} (× ${compact(e.explosion)})`),
       fact("Jaccard", percent(e.jaccard)),
       e.cosine === null || e.cosine === undefined ? null : fact("Cosine of the vectors", e.cosine.toFixed(3)),
-      fact("Held by other columns", hit.hub ? `its typical value stands in ${percent(hit.hub)} of all columns` : "rarely"),
+      fact("Held by other columns", hit.hub ? `${percent(hit.hub)} of all columns hold its typical value` : "rarely"),
     ),
     sqlBox(hit.sql),
     asked.column_id ? [verdictButtons(hit, asked), joinRows(hit, asked, state)] : null,
   ];
 }
 
-/** Tables over which the values of one column lead to those of the other, where the join goes over one. */
-function bridges({ evidence }) {
-  if (!evidence.bridges?.length) return null;
-  return h("ul.notes", {}, evidence.bridges.map((each) => h("li", {}, `over ${each.table}: ${each.left} stands beside ${each.right}`)));
+/** The way over tables that hold both forms of the same things, a code and a name, say. */
+function bridge({ steps, coverage, witnesses, examples }) {
+  const step = ([near, far]) => h("li", {}, tableLink(near), ": ", columnLink(near), " stands beside ", columnLink(far));
+  return h(
+    "section.bridge",
+    {},
+    h("h4", {}, `Over a bridge ${percent(coverage)} of its values arrive`),
+    h("ul.notes", {}, steps.map(step)),
+    examples.length ? h("ul.cells", { data: { tone: "good" } }, examples.map(([from, to]) => h("li", {}, `${from} → ${to}`))) : null,
+    h("p.quiet", {}, `${compact(witnesses)} tables on average give a value the same counterpart.`),
+  );
 }
 
 function verdictButtons(hit, asked) {

@@ -242,16 +242,18 @@ export class Plane {
   }
 }
 
-/** Texts beside points, the first ones first; one that would cover another is left out. */
-export function labels(paint, places, { ink, ground }) {
+/** Texts right of points, or left of them where the picture ends; one that would cover an earlier one is left out. */
+export function labels(paint, places, { ink, ground, width, gap = 10 }) {
   const taken = [];
   paint.font = "12px system-ui, sans-serif";
   paint.textBaseline = "middle";
   paint.lineWidth = 3;
   paint.lineJoin = "round";
-  for (const [x, y, text, must] of places) {
+  for (const [at, y, text, must] of places) {
     const short = text.length > 34 ? `${text.slice(0, 33)}…` : text;
-    const box = [x - 2, y - 8, x + paint.measureText(short).width + 4, y + 8];
+    const length = paint.measureText(short).width;
+    const x = at + length > width ? at - length - 2 * gap : at;
+    const box = [x - 2, y - 8, x + length + 4, y + 8];
     if (!must && taken.some((other) => box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1])) continue;
     taken.push(box);
     paint.strokeStyle = ground;

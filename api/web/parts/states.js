@@ -1,6 +1,7 @@
 /** What stands where content is not there: it loads, there is none, or something went wrong. */
 
 import { h, put } from "../lib/dom.js";
+import { sentence } from "../lib/format.js";
 
 /** Grey bars in place of what loads; said aloud as "loading". */
 export function loading(what = "") {
@@ -16,8 +17,8 @@ export function problem(error, retry) {
   return h(
     "div.problem",
     { role: "alert" },
-    h("p.problem-title", {}, error.message),
-    error.hint ? h("p", {}, `${error.hint[0].toUpperCase()}${error.hint.slice(1)}`) : null,
+    h("p.problem-title", {}, sentence(error.message)),
+    error.hint ? h("p", {}, sentence(error.hint)) : null,
     (error.errors ?? []).map((text) => h("p", {}, text)),
     h("p.quiet", {}, [error.status || "", error.code, error.requestId && `request ${error.requestId}`].filter(Boolean).join(" · ")),
     retry ? h("button", { onclick: retry }, "Try again") : null,
@@ -31,6 +32,7 @@ export function problem(error, retry) {
 export function pending(element, what, work) {
   element.abort?.abort();
   const control = (element.abort = new AbortController());
+  element.classList.add("stack");
   element.setAttribute("aria-busy", "true");
   const wait = setTimeout(() => put(element, loading(what)), element.childElementCount ? 250 : 0);
   const done = (...children) => {

@@ -1,22 +1,19 @@
 /** Suggestions of names, for the search field and for fields that want a table. */
 
 import { address, ask } from "../lib/api.js";
-import { fileName } from "../lib/format.js";
 import { combobox } from "./combobox.js";
 
 /** Tables and columns by what was typed so far. */
 export async function columnItems(text, signal) {
   const { items } = await ask(address("/v1/suggestions", { q: text.slice(0, 200), k: 10 }), { signal });
-  return items.map((each) => ({ ...each, mark: each.kind, detail: each.kind === "column" ? `${each.lake}/${each.table}` : folderOf(each) }));
+  return items.map((each) => ({ ...each, mark: each.kind, detail: each.kind === "column" ? `${each.lake}/${each.table}` : each.lake }));
 }
-
-const folderOf = ({ lake, table }) => `${lake}/${table.slice(0, table.length - fileName(table).length)}`;
 
 /** Tables only. */
 async function tableItems(text, signal) {
   const { items } = await ask(address("/v1/suggestions", { q: text.slice(0, 200), k: 60 }), { signal });
   const tables = items.filter((each) => each.kind === "table").slice(0, 10);
-  return tables.map((each) => ({ ...each, mark: "table", detail: folderOf(each) }));
+  return tables.map((each) => ({ ...each, mark: "table", detail: each.lake }));
 }
 
 /** A field that wants a table; `choose` gets its suggestion. */

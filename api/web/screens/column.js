@@ -75,7 +75,7 @@ function joins(list, path, profile, wanted, opened) {
   pending(list, "joins", async (signal) => {
     const answer = await ask(address(`${path}/joins`, { ...wanted, k }), { signal });
     if (!answer.hits.length) {
-      return [empty("None found.", "No column of the lake joins with this one with enough certainty. Lower the least probability, or look by meaning."), notes(answer)];
+      return [empty("None found.", "No column of the lake joins with this one with enough certainty. Loosen the filters, or show those that are less probable too."), notes(answer)];
     }
     const asked = { column_id: profile.id, column: profile.name };
     const card = (hit) => {

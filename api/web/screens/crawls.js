@@ -76,7 +76,7 @@ export function show(place, { query }) {
       put(word, job.state);
       bar.hidden = stop.hidden = over;
       if (job.total) (bar.max = job.total), (bar.value = job.done);
-      put(stage, over ? `${moment(job.created)}` : job.stage ? `${job.stage} ${count(job.done)} of ${count(job.total)}` : "waits for its turn");
+      put(stage, over ? `${moment(job.created)}` : job.stage ? `${job.stage} ${count(job.done)} of ${count(job.total)}` : job.state === "running" ? "begins" : "waits for its turn");
       put(card, h("div.row", {}, h("div.row", {}, h("b", {}, job.lake), word), stop), bar, stage, job.error ? h("p.problem-title", {}, job.error) : null, job.report ? report(job.report) : null);
     };
     draw();

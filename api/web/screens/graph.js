@@ -135,8 +135,13 @@ export function show(place, { query }) {
       if (isHidden(i)) continue;
       const [px, py] = at(i);
       const path = pathTables.has(state.nodes[i].id);
-      const radius = 4 + Math.min(Math.sqrt(state.degree[i]), 8);
+      const radius = (4 + Math.min(Math.sqrt(state.degree[i]), 8)) * (plane.size[0] < 500 ? 0.7 : 1);
       const strong = i === selected || i === hovered || near.has(i) || path;
+      paint.globalAlpha = 1;
+      paint.fillStyle = panel; // edges end at the rim, also of a point that is dimmed
+      paint.beginPath();
+      paint.arc(px, py, radius, 0, 7);
+      paint.fill();
       paint.globalAlpha = on(i) && (selected < 0 || strong) ? 1 : 0.35;
       paint.fillStyle = path ? other : i === selected || state.nodes[i].id === state.wanted.table ? accent : strong ? accent : quiet;
       paint.beginPath();
@@ -150,7 +155,7 @@ export function show(place, { query }) {
       else if (on(i) && (selected < 0 || strong)) named.push([px + radius + 4, py, text, false]);
     }
     paint.globalAlpha = 1;
-    labels(paint, named, { ink, ground: panel });
+    labels(paint, named, { ink, ground: panel, width: plane.size[0], gap: 14 });
   }
 
   function about(i) {

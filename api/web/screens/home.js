@@ -2,7 +2,7 @@
 
 import { address, ask } from "../lib/api.js";
 import { h, later, put } from "../lib/dom.js";
-import { compact, many, moment } from "../lib/format.js";
+import { count, many, moment } from "../lib/format.js";
 import { change, note, to } from "../lib/route.js";
 import { choice, fact, facts, moreButton, tableLink } from "../parts/bits.js";
 import { empty, pending } from "../parts/states.js";
@@ -59,7 +59,7 @@ export function show(place, { query }) {
 }
 
 const totals = (status) =>
-  facts(fact("tables", compact(status.tables)), fact("columns", compact(status.columns)), fact("with a vector", compact(status.vectors)), fact("encoder", status.encoder));
+  facts(fact("tables", count(status.tables)), fact("columns", count(status.columns)), fact("with a vector", count(status.vectors)), fact("encoder", status.encoder));
 
 const failed = (lake) => (lake.failed ? h("a", { href: to("crawls", "", { lake: lake.name }) }, many(lake.failed, "unreadable file")) : null);
 
@@ -84,4 +84,4 @@ function tableList(first, next) {
   return [h("table.list", {}, h("caption.aside", {}, "Tables"), h("thead", {}, head), body), foot];
 }
 
-const row = (table) => h("tr", { data: { item: "" } }, h("td", {}, tableLink(table)), h("td.number", {}, compact(table.rows)), h("td.number", {}, compact(table.columns)));
+const row = (table) => h("tr", { data: { item: "" } }, h("td", {}, tableLink(table)), h("td.number", {}, count(table.rows)), h("td.number", {}, count(table.columns)));

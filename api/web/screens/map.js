@@ -86,7 +86,7 @@ export function show(place, { query }) {
       const [i, px, py] = [seen[at], seen[at + 1], seen[at + 2]];
       const on = !map.marked || map.marked[i];
       paint.fillStyle = on ? colours[map.kinds[i]] : dim;
-      paint.globalAlpha = on ? 0.9 : 0.25;
+      paint.globalAlpha = !on ? 0.2 : few ? 0.9 : 0.6;
       if (few) {
         paint.beginPath();
         paint.arc(px, py, size, 0, 7);
@@ -101,7 +101,7 @@ export function show(place, { query }) {
       if (i === selected || i === hovered) named.unshift([seen[at + 1] + 9, seen[at + 2], map.names[i], true]);
       else if (seen.length / 3 < 400 && (!map.marked || map.marked[i])) named.push([seen[at + 1] + 9, seen[at + 2], map.names[i], false]);
     }
-    labels(paint, named, { ink: plane.colour("--ink"), ground: plane.colour("--panel") });
+    labels(paint, named, { ink: plane.colour("--ink"), ground: plane.colour("--panel"), width });
   }
 
   function ring(paint, [px, py]) {

@@ -10,7 +10,7 @@ import { empty, pending } from "../parts/states.js";
 export function show(place, { id, query }) {
   document.title = "Probes · tablelens";
   const body = h("div");
-  const detail = h("section.stack", { "aria-label": "One result" });
+  const detail = h("section.side-panel", { "aria-label": "One result" });
   let run = null;
   put(place, h("h1", {}, "Probes"), h("p.lead", {}, "Can the embeddings be trusted? Each row is a property, measured on tables that are changed in one way at a time; a figure comes with its 95 % interval."), body);
   pending(body, "probe runs", async (signal) => {
@@ -22,12 +22,16 @@ export function show(place, { id, query }) {
     return [
       h("div.filters", {}, choice("Run", names, run.id, (other) => go(to("probes", other)))),
       facts(fact("tables", count(run.dataset.tables ?? 0)), fact("data", run.dataset.name ?? ""), fact("models", run.models.map((model) => model.name).join(", ")), fact("took", `${count(run.seconds)} s`)),
-      matrix(run),
-      detail,
+      h("div.with-side", {}, matrix(run), detail),
     ];
   });
   function update(next) {
-    if (run) put(detail, one(run, next));
+    if (!run) return;
+    put(detail, one(run, next));
+    for (const cell of body.querySelectorAll(".verdict-cell")) {
+      cell.setAttribute("aria-pressed", String(["model", "property", "level"].every((name) => cell.dataset[name] === next[name])));
+    }
+    if (next.model) detail.scrollIntoView({ block: "nearest" });
   }
   return { update };
 }
@@ -48,7 +52,7 @@ function matrix(run) {
     return h(
       "td",
       {},
-      h("button.verdict-cell", { data: { verdict: result.verdict }, title: result.why, onclick: () => change({ model: result.model, property: result.property, level: result.level }, { replace: true }) },
+      h("button.verdict-cell", { data: { verdict: result.verdict, model: result.model, property: result.property, level: result.level }, title: result.why, onclick: () => change({ model: result.model, property: result.property, level: result.level }, { replace: true }) },
         h("span", {}, result.verdict), known ? h("b", {}, number(figure.value)) : null, known ? h("span.quiet", {}, `${number(figure.low)} – ${number(figure.high)}`) : null),
     );
   };
@@ -72,7 +76,7 @@ function one(run, { model, property, level }) {
       Object.entries(result.skipped).map(([reason, n]) => fact(`skipped: ${reason}`, count(n)))),
     h("h3", {}, "Measures"),
     intervals(estimates, low, high),
-    Object.keys(result.curve).length ? [h("h3", {}, "By strength of the change"), intervals(Object.entries(result.curve), low, high)] : null,
+    Object.keys(result.curve).length ? [h("h3", {}, "By strength of the change"), intervals(Object.entries(result.curve).sort(([a], [b]) => a - b || 0), low, high)] : null,
     result.worst.length ? [h("h3", {}, "What moved the embedding most"), h("ul.notes", {}, result.worst.map((each) => h("li", {}, `${each.table}: ${each.what} (${number(each.value)})`)))] : null,
   ];
 }
@@ -85,8 +89,8 @@ function intervals(items, low, high) {
       "li",
       {},
       h("span", {}, name),
-      h("span.scale", { "aria-hidden": "true" }, h("span.range", { style: { left: at(each.low), width: `max(2px, ${at(each.high - each.low + low)})` } }), h("span.point", { style: { left: at(each.value) } })),
       h("span.number", {}, number(each.value), h("span.quiet", {}, ` ${number(each.low)} – ${number(each.high)}`)),
+      h("span.scale", { "aria-hidden": "true" }, h("span.range", { style: { left: at(each.low), width: `max(2px, ${at(each.high - each.low + low)})` } }), h("span.point", { style: { left: at(each.value) } })),
     );
   return h("ul.intervals", {}, items.filter(([, each]) => each.value !== null).map(row));
 }

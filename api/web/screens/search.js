@@ -25,13 +25,24 @@ export function show(place, { query }) {
       return [h("h2", {}, "Tables"), h("ol.plain", {}, hits.map((hit) => found(hit))), h("div.more", {}, more)];
     });
     pending(columns, "columns", async (signal) => {
-      const { items } = await ask(address("/v1/suggestions", { q: q.slice(0, 200), k: 100 }), { signal });
-      const names = items.filter((each) => each.kind === "column").slice(0, STEP);
-      return names.length ? [h("h2", {}, "Columns of that name"), h("ul.plain", {}, names.map(column))] : null;
+      const names = await columnsNamed(q, signal);
+      return names.length ? [h("h2", {}, "Columns named like it"), h("ul.plain", {}, names.map(column))] : null;
     });
   }
   load(query);
   return { update: load };
+}
+
+/** Columns whose name holds the words; where none holds them all, one of them. */
+async function columnsNamed(q, signal) {
+  const words = q.split(/\s+/).filter((word) => word.length > 2);
+  const found = new Map();
+  for (const words_ of words.length > 1 ? [[q], words.slice(0, 5)] : [[q]]) {
+    const answers = await Promise.all(words_.map((text) => ask(address("/v1/suggestions", { q: text.slice(0, 200), k: 100 }), { signal })));
+    for (const each of answers.flatMap((answer) => answer.items)) if (each.kind === "column") found.set(each.id, each);
+    if (found.size) break;
+  }
+  return [...found.values()].slice(0, STEP);
 }
 
 function found(hit) {

@@ -97,9 +97,10 @@ function field(column) {
 
 function preview(body, table, rows) {
   const place = h("div");
+  const kinds = Object.fromEntries(table.fields.map((field) => [field.name, field.kind]));
   const choices = ROWS.map((n) => h("button", { "aria-pressed": String(String(n) === rows), onclick: () => change({ rows: n }, { replace: true }) }, String(n)));
   put(body, h("div.actions", {}, h("span.quiet", {}, "Rows"), choices), place);
-  pending(place, "rows", async (signal) => grid(await ask(address(`/v1/tables/${table.id}/preview`, { rows }), { signal }), `First rows of ${table.name}`));
+  pending(place, "rows", async (signal) => grid(await ask(address(`/v1/tables/${table.id}/preview`, { rows }), { signal }), `First rows of ${table.name}`, { kinds }));
 }
 
 function unions(body, table) {
