@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from tablelens.probes.registry import PROPERTIES
 
 from tablelens import errors
 from tablelens.cli import ask, demo, measure, probe, serve, sql, tend
@@ -261,7 +262,30 @@ def _kind(schema: dict[str, Any]) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
+def properties() -> str:
+    """Each property of the probes with its measures and limits."""
+    head = """# Properties
+
+What `tablelens probe run` asks of a model. Pass needs the whole 95 % interval of the headline at or above the first
+limit, fail the whole interval below the second.
+"""
+    return "\n".join([head, *(_property(prop) for prop in PROPERTIES)])
+
+
+def _property(prop: Any) -> str:
+    meta = prop.meta
+    limits = f"{meta.limits.good:g} and {meta.limits.poor:g}" if meta.limits else "none"
+    facts = [f"{meta.paper} of Observatory"] if meta.paper else []
+    facts += [f"levels: {', '.join(meta.levels)}", f"limits: {limits}"]
+    facts += [f"source: {meta.reference}"] if meta.reference else []
+    about = " ".join((inspect.getdoc(type(prop)) or "").split())
+    rows = [f"| `{n}`{' (headline)' if n == meta.headline else ''} | {text} |" for n, text in meta.measures.items()]
+    table = "\n".join(["| measure | what it says |", "|---|---|", *rows])
+    return f"## {meta.id}\n\n**{meta.question}**\n({'; '.join(facts)})\n\n{about}\n\n{table}\n"
+
+
 PAGES = {
+    "properties.md": properties,
     "cli.md": commands,
     "settings.md": settings,
     "errors.md": error_codes,

@@ -169,6 +169,12 @@ def test_every_setting_error_template_and_mode_is_named():
     assert all(f"| `{mode}` |" in page("explanation/how-it-works.md") for mode in MODES)
 
 
+def test_every_property_of_the_probes_has_a_heading():
+    from tablelens.probes.registry import PROPERTIES
+
+    assert [p.meta.id for p in PROPERTIES if f"\n## {p.meta.id}\n" not in page("reference/properties.md")] == []
+
+
 def test_every_public_name_is_in_the_reference():
     import tablelens
     from tablelens.lake import Lake
