@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from litestar import Controller, Request, Response, get
 from litestar.params import QueryParameter
 
-from tablelens.discover.joins import condition
+from tablelens.discover.condition import condition_of
+from tablelens.discover.evidence import held_cells
 from tablelens.discover.query import query_of_place
 from tablelens.engines.rows import JOINED, JoinTask
 from tablelens.errors import UnknownColumn
@@ -121,7 +122,7 @@ def _joined(service: Service, snapshot: Snapshot, left: int, right: int, rows: i
         raise UnknownColumn("both columns are of the same table", "name columns of two tables")
     query = query_of_place(snapshot.view, left)
     hit = snapshot.lake.explain_at(left, right)
-    on = condition(query, right, hit.evidence.matched, "t0", "t1")
+    on = condition_of(query, right, held_cells(query, right), ("t0", "t1")).sql
     sources = [source_of(snapshot, snapshot.number_of(place)) for place in (left, right)]
     task = JoinTask(((sources[0], ""), (sources[1], on)), rows)
     return service.read(JOINED, task), hit.sql

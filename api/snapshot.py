@@ -192,7 +192,7 @@ class Snapshot:
         """Folded names, names as written, and numbers: tables first, then columns, each name once."""
         folded, shown, numbers = [], [], []
         for (_, name), number in self.order:
-            title = bare_name(name)
+            title = bare_name(name, self.view.value("part", int(self.places_of(number)[0])))
             folded.append(title.casefold())
             shown.append(title)
             numbers.append(number)

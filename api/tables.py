@@ -86,7 +86,8 @@ class TableController(Controller):
 
 def source_of(snapshot: Snapshot, number: int) -> Source:
     """The file of a table."""
-    return Source(*snapshot.view.file(snapshot.places_of(number)[0]))
+    file = snapshot.view.file(snapshot.places_of(number)[0])
+    return Source(file.path, file.part)
 
 
 def _chosen(snapshot: Snapshot, lake: str | None, glob: str | None) -> list[tuple[tuple[str, str], int]]:

@@ -17,13 +17,11 @@ import click
 from tablelens.probes.registry import PROPERTIES
 
 from tablelens import errors
-from tablelens.cli import ask, demo, measure, probe, serve, sql, tend
-from tablelens.cli.main import cli
+from tablelens.cli.main import cli, register
 from tablelens.contextualize.templates import TEMPLATES, ColumnFacts, contextualize
 from tablelens.settings import CHOICES, Settings
 
 HERE = Path(__file__).parent / "reference"
-COMMANDS = (ask, demo, measure, probe, serve, sql, tend)  # importing them registers the commands
 NOTE = "<!-- written by docs/build_reference.py -->\n\n"
 EXIT_CODES = (
     (0, "done; none found is an answer too"),
@@ -31,7 +29,7 @@ EXIT_CODES = (
     (2, "the call is off: an option, a name, a setting"),
     (3, "something named does not exist"),
     (4, "a file or an encoder cannot be read"),
-    (5, "`crawl`: done, but some files could not be read"),
+    (5, "`crawl`, `joins --batch`: done, but some files could not be read, some lines not answered"),
     (6, "`doctor`: something is wrong; `probe compare`: a gate is broken"),
     (7, "no key, or one that does not reach as far"),
     (8, "the catalogue is locked, or it or the index is damaged"),
@@ -62,6 +60,7 @@ API = {
 
 def commands() -> str:
     """Each command with its help, and the exit codes."""
+    register()
     pages = [_help(cli, None, "tablelens")]
     parent = click.Context(cli, info_name="tablelens")
     for name in cli.list_commands(parent):

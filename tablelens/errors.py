@@ -106,12 +106,12 @@ class NotFound(TablelensError):
     exit_code = 3
 
     @classmethod
-    def among(cls, what: str, given: str, known: Iterable[str], hint: str = "") -> NotFound:
-        """Compose "unknown <what> '<given>'; did you mean …? (n known)"."""
+    def among(cls, what: str, given: str, known: Iterable[str], hint: str = "", count: int | None = None) -> NotFound:
+        """Compose "unknown <what> '<given>'; did you mean …? (n known)"; ``count`` where names are more than things."""
         names = list(known)
         close = difflib.get_close_matches(given, names, n=3, cutoff=0.5)
         guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
-        return cls(f"unknown {what} {given!r}{guess} ({len(names):,} known)", hint)
+        return cls(f"unknown {what} {given!r}{guess} ({len(names) if count is None else count:,} known)", hint)
 
 
 class UnknownTable(NotFound):

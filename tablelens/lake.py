@@ -21,22 +21,22 @@ import pyarrow as pa
 from tablelens.catalog import verdicts
 from tablelens.catalog.store import Catalog
 from tablelens.crawl.readers import read_part
-from tablelens.discover import sql
 from tablelens.discover.evidence import Query
 from tablelens.discover.joins import Request, explain_join, find_joins
 from tablelens.discover.paths import JoinPath, PathFinder
 from tablelens.discover.query import query_of_place, query_of_profile
+from tablelens.discover.source import YOURS, Source, TableFile, source_of
 from tablelens.discover.tables import TableHit, search_tables
 from tablelens.discover.verdicts import judged, name_of
 from tablelens.discover.view import LakeView
-from tablelens.encoders import load_encoder
+from tablelens.encoders import lasting_name, load_encoder
 from tablelens.encoders.base import ColumnEncoder
 from tablelens.engines.base import Engine
 from tablelens.engines.local import LocalEngine
-from tablelens.errors import IndexMismatch, MissingExtra, UnknownColumn, UnknownLake, UsageError
+from tablelens.errors import IndexMismatch, MissingExtra, NoLake, UnknownColumn, UnknownLake, UsageError
 from tablelens.index import generation
 from tablelens.index.words import WordIndex
-from tablelens.pipeline.crawl import Plan, Refresh, crawl, make_plan, profile_config
+from tablelens.pipeline.crawl import Plan, Refresh, crawl, forget, make_plan, profile_config
 from tablelens.pipeline.texts import column_text
 from tablelens.profile.columns import profile_column
 from tablelens.progress import Progress, Silent
@@ -81,6 +81,7 @@ class Lake:
             UsageError: the lake's name belongs to another folder.
         """
         root = Path(path).expanduser().resolve()
+        self.settings = replace(self.settings, encoder=lasting_name(self.settings.encoder))
         made = engine or LocalEngine(self.settings.workers, self.settings.worker_memory_mb, self.settings.read_seconds)
         try:
             report = crawl(self.home, root, lake_name(root, name), self.settings, made, progress or Silent(), refresh)
@@ -99,6 +100,18 @@ class Lake:
                 ids = {title: id_ for id_, title, _ in catalog.lakes()}
                 known = catalog.known_files(ids.get(lake_name(root, name), 0))
         return make_plan(root, known, profile_config(self.settings), "changed")
+
+    def forget(self, name: str, progress: Progress | None = None) -> None:
+        """Forget a lake and all that is known of it; its files stay.
+
+        Raises:
+            NoLake, UnknownLake: nothing was crawled here, or no lake of that name.
+            CatalogLocked: another process is crawling in this home.
+        """
+        if not (self.home / "catalog.duckdb").exists():
+            raise NoLake(f"nothing has been crawled in {self.home} yet", "tablelens crawl PATH")
+        forget(self.home, name, self.settings, progress or Silent())
+        self.reload()
 
     def joins(
         self, column: Any, *, table: str = "", name: str = "", k: int = 10, mode: Mode = "auto", **options: Any
@@ -134,7 +147,8 @@ class Lake:
         names = table.data.column_names
         if column not in names:
             raise UnknownColumn.among("column", column, names, f"columns of {path}: {', '.join(names[:20])}")
-        source = sql.source(str(Path(path).resolve()), table.part)
+        where = str(Path(path).expanduser().resolve())
+        source = source_of(TableFile(where, where, table.format, table.reading, names, table.part))
         query = self.outside_query(table.data[column], column, Path(path).stem, source=source, columns=names)
         return self.answer(query, k=k, mode=mode, **options)
 
@@ -182,12 +196,14 @@ class Lake:
         """Tables by words, over titles, column names and values."""
         return search_tables(self.view, self.words, text, k, self._text_vector(text))
 
+    def table(self, name: str, rows: int | None = None) -> RawTable:
+        """A table of the lake, or its first rows, read from its file as the crawl reads it."""
+        file = self.view.file(int(self.view.table_places(name)[0]))
+        return self.read(file.path, file.part, rows=rows)
+
     def preview(self, table: str, rows: int = 10) -> RawTable:
-        """The first rows of a table, read from its file."""
-        view = self.view
-        place = int(view.table_places(table)[0])
-        path, part = view.file(place)
-        return self.read(path, part, rows=rows)
+        """The first rows of a table."""
+        return self.table(table, rows)
 
     def read(self, path: str | Path, part: str = "", rows: int | None = None) -> RawTable:
         """A file's table as the crawl would read it; ``part`` chooses a sheet of a workbook."""
@@ -240,8 +256,7 @@ class Lake:
         ordered = sorted(best.values(), key=lambda found: -found[1].probability)
 
         def read(hit: Hit) -> pa.Table:
-            path, part = self.view.file(int(self.view.generation.places(np.array([hit.column.id]))[0]))
-            return base.typed(self.read(path, part).data, self.settings)
+            return base.typed(self.table(f"{hit.column.lake}:{hit.column.table}").data, self.settings)
 
         return search.augment(made, ordered, read, budget=budget, rows=rows, seed=seed, told=told or (lambda _: None))
 
@@ -250,8 +265,7 @@ class Lake:
         if isinstance(table, str):
             view = self.view
             places = {view.names[place]: int(place) for place in view.table_places(table)}
-            data = self.read(*view.file(next(iter(places.values())))).data
-            return data, lambda column: self.joins_at(places[column], k=k, per_table=1)
+            return self.table(table).data, lambda column: self.joins_at(places[column], k=k, per_table=1)
         if isinstance(table, Path):
             data, title = self.read(table).data, table.stem
         else:
@@ -293,7 +307,7 @@ class Lake:
         return query_of_place(self.view, self.view.parse(reference))
 
     def outside_query(
-        self, values: Any, name: str = "", title: str = "", source: str = "", columns: Sequence[str] = ()
+        self, values: Any, name: str = "", title: str = "", source: Source = YOURS, columns: Sequence[str] = ()
     ) -> Query:
         """Values from outside the lake as a query; ``columns`` are the names of all columns of their table."""
         data = as_chunked(values)
@@ -301,7 +315,7 @@ class Lake:
         return self.profile_query(profile, title, source, columns)
 
     def profile_query(
-        self, profile: ColumnProfile, title: str = "", source: str = "", columns: Sequence[str] = ()
+        self, profile: ColumnProfile, title: str = "", source: Source = YOURS, columns: Sequence[str] = ()
     ) -> Query:
         """A column from outside the lake, already profiled, as a query."""
         vectors = None
@@ -309,7 +323,7 @@ class Lake:
             encoder, postings = self.encoder, self.view.generation.postings
             text = column_text(profile, title, postings, encoder.max_tokens, self._made(), columns, encoder.reads)
             vectors = encoder.encode_queries([text])
-        return query_of_profile(self.view, profile, vectors, title, source or "your_table")
+        return query_of_profile(self.view, profile, vectors, title, source)
 
     @cached_property
     def encoder(self) -> ColumnEncoder:

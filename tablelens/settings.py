@@ -1,11 +1,12 @@
 """One table of knobs. Each has a default, a line of help and a variable ``TABLELENS_<NAME>``.
 
-Precedence: an argument, then the environment, then ``[tool.tablelens]`` of a ``pyproject.toml`` or a
-``tablelens.toml`` beside the home, then the default. Nothing is read at import.
+Precedence: an argument, then the environment, then a ``tablelens.toml`` or ``[tool.tablelens]`` of a ``pyproject.toml``
+beside the home, then what the last crawl was given (``remember``), then the default. Nothing is read at import.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -16,12 +17,31 @@ from typing import Any
 from tablelens.errors import SettingError
 
 HOME_NAME = ".tablelens"
-CHOICES = {"header": ("first", "auto"), "stat_unit": ("characters", "words")}
+MEMORY = "remembered.toml"
+"""In a home: what its last crawl was given and no file says."""
+REMEMBERED = (
+    *("encoder", "template", "stat_unit", "header", "max_file_mb", "max_unpacked_ratio", "max_columns", "max_rows"),
+    *("max_cell_mb", "exact_values", "sketch_values", "cells"),
+)
+"""Settings of which a home has one value: what its columns and vectors were made with."""
+CHOICES = {
+    "header": ("first", "auto"),
+    "stat_unit": ("characters", "words"),
+    "template": (
+        *("col", "colname-col", "colname-col-context", "colname-stat-col"),
+        *("title-colname-col", "title-colname-col-context", "title-colname-stat-col"),
+    ),
+}
 
 
-def knob(default: Any, help: str, minimum: float | None = None) -> Any:  # noqa: A002 - the field's own word
-    """A setting: its default, what it does, and the least value it may have."""
-    return field(default=default, metadata={"help": help, "minimum": minimum})
+def knob(
+    default: Any,
+    help: str,  # noqa: A002 - the field's own word
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Any:
+    """A setting: its default, what it does, and the least and the greatest value it may have."""
+    return field(default=default, metadata={"help": help, "minimum": minimum, "maximum": maximum})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +81,7 @@ class Settings:
     min_distinct: int = knob(
         5, "a column with fewer distinct values is no candidate, as in DeepJoin (unless it is a key)", 1
     )
-    threshold: float = knob(0.1, "hits of mode auto with a lower probability are not shown", 0.0)
+    threshold: float = knob(0.1, "hits of mode auto with a lower probability are not shown", 0.0, 1.0)
     keep_generations: int = knob(2, "index generations that gc keeps", 1)
     max_k: int = knob(1000, "serve: hits, tables or paths that one request may ask for", 1)
     max_rows_shown: int = knob(1000, "serve: rows that an answer in JSON may hold", 1)
@@ -99,6 +119,15 @@ class Settings:
                 origin[name] = source
         return replace(cls(), **values), origin
 
+    def remember(self, home: Path) -> None:
+        """Let later calls in this home go by the same ``REMEMBERED`` settings, where no file says otherwise."""
+        (home / MEMORY).unlink(missing_ok=True)
+        told = Settings.load(home, {})
+        kept = {name: getattr(self, name) for name in REMEMBERED if getattr(self, name) != getattr(told, name)}
+        if kept:
+            lines = [f"{name} = {json.dumps(value)}" for name, value in kept.items()]
+            (home / MEMORY).write_text("\n".join(["# written by tablelens crawl", *lines, ""]), encoding="utf-8")
+
     @classmethod
     def describe(cls) -> list[tuple[str, Any, str]]:
         """(name, default, help) of each setting, for help texts and the reference page."""
@@ -127,6 +156,7 @@ def _layers(
     layers: list[tuple[str, Mapping[str, Any]]] = []
     if home is not None:
         for path, keys in (
+            (home / MEMORY, ()),
             (home.parent / "pyproject.toml", ("tool", "tablelens")),
             (home.parent / "tablelens.toml", ()),
         ):
@@ -164,8 +194,12 @@ def _checked(name: str, value: Any, source: str) -> Any:
         raise SettingError(f"setting {name!r} from {source} is {value!r}, not {kind.__name__}") from error
     choices = CHOICES.get(name)
     if choices and made not in choices:
-        raise SettingError(f"setting {name!r} from {source} is {made!r}", f"it may be {' or '.join(choices)}")
-    minimum = known[name].metadata["minimum"]
+        raise SettingError(
+            f"setting {name!r} from {source} is {made!r}", f"it may be {', '.join(choices[:-1])} or {choices[-1]}"
+        )
+    minimum, maximum = known[name].metadata["minimum"], known[name].metadata["maximum"]
     if minimum is not None and not made >= minimum:
         raise SettingError(f"setting {name!r} from {source} is {made!r}; the least it may be is {minimum}")
+    if maximum is not None and not made <= maximum:
+        raise SettingError(f"setting {name!r} from {source} is {made!r}; the most it may be is {maximum}")
     return made

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -33,6 +34,49 @@ class FoundFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How a table lies in its file: what another reader must be told to find the same cells.
+
+    >>> Reading(delimiter=";", skip=2).as_text()
+    '{"delimiter": ";", "skip": 2}'
+    >>> Reading.of('{"skip": 2}').skip
+    2
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = ""
+    encoding: str = "utf-8"
+    """As Python calls it."""
+    packing: str = ""
+    """gzip, zstd, bz2 or nothing."""
+    skip: int = 0
+    """Lines before the header; before the first row where the header is of no use."""
+    header: bool = True
+    """The header gives the columns the very names that the table has."""
+    loose: bool = False
+    """Some rows are shorter or longer than the header, or line ends differ."""
+    longest: int = 0
+    """An upper bound of the bytes in a line, where it is more than a reader would expect."""
+    shape: str = ""
+    """What the JSON is made of: records, lines, lists, values, columns, entries, object."""
+    place: str = ""
+    """The key that holds a JSON table, the area of a sheet."""
+    trouble: str = ""
+    """Why other readers would see other cells, or nothing."""
+
+    def as_text(self) -> str:
+        """What differs from a plain CSV or a plain file, as JSON; "" where nothing does."""
+        told = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
+        return json.dumps(told, ensure_ascii=False) if told else ""
+
+    @classmethod
+    def of(cls, text: str) -> Reading:
+        """Undo ``as_text``."""
+        return cls(**json.loads(text)) if text else cls()
+
+
+@dataclass(frozen=True, slots=True)
 class RawTable:
     """One table as read from a file. Text formats give string columns, Parquet gives its own types.
 
@@ -47,6 +91,7 @@ class RawTable:
     part: str = ""
     warnings: tuple[str, ...] = ()
     truncated: bool = False
+    reading: Reading = Reading()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +146,8 @@ class ColumnProfile:
     """Every row has a value and no value comes twice."""
     excluded: str = ""
     """Why the column takes no part in joins (empty, constant, boolean), or nothing."""
+    null_words: tuple[str, ...] = ()
+    """Words such as ``n/a`` that stand in the column for no value, normalised; "" for empty text."""
 
     @property
     def family(self) -> Family:
@@ -136,6 +183,7 @@ class TableProfile:
     warnings: tuple[str, ...] = ()
     truncated: bool = False
     alignment: Alignment | None = None
+    reading: Reading = Reading()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,17 @@
 import sys
 
 import pytest
+from hypothesis import settings
 
+import tablelens.cli.check
 import tablelens.lake
 import tablelens.pipeline.crawl
 from tablelens.engines.base import InlineEngine
 from tablelens.lake import Lake
 from tablelens.testing import HashEncoder, make_lake
 
+settings.register_profile("tablelens", deadline=None)  # a time says nothing on a machine that others use too
+settings.load_profile("tablelens")
 COUNTRIES = [
     *("Austria", "Belgium", "Chile", "Denmark", "Estonia", "France", "Germany", "Hungary", "Italy", "Japan"),
     *("Kenya", "Latvia", "Mexico", "Norway", "Oman", "Peru", "Qatar", "Romania", "Spain", "Togo"),
@@ -59,6 +63,7 @@ def hash_encoder():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tablelens.pipeline.crawl, "load_encoder", load_encoder)
         patch.setattr(tablelens.lake, "load_encoder", load_encoder)
+        patch.setattr(tablelens.cli.check, "load_encoder", load_encoder)
         yield
 
 

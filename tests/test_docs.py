@@ -27,13 +27,13 @@ import pytest
 
 from tablelens import errors
 from tablelens.catalog.models import Base
-from tablelens.cli import ask, augment, demo, main, measure, probe, serve, sql, tend
-from tablelens.cli.main import cli
+from tablelens.cli import main
+from tablelens.cli.main import cli, register
 from tablelens.contextualize.templates import TEMPLATES
 from tablelens.discover.joins import MODES
 from tablelens.settings import Settings
 
-COMMANDS = (ask, augment, demo, measure, probe, serve, sql, tend)  # importing them registers the commands
+register()
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)(?: ([^\n`]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)

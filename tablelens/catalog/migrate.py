@@ -11,6 +11,10 @@ STEPS: dict[int, tuple[str, ...]] = {
     2: ("ALTER TABLE columns ADD COLUMN IF NOT EXISTS density DOUBLE DEFAULT 0",),  # some of version 1 lack it
     3: (),
     4: ("DROP TABLE IF EXISTS embeddings", EMBEDDINGS),  # vectors are made anew, by what they are made of
+    5: (
+        "ALTER TABLE tables ADD COLUMN IF NOT EXISTS reading VARCHAR DEFAULT ''",
+        "ALTER TABLE columns ADD COLUMN IF NOT EXISTS null_words VARCHAR[] DEFAULT []",
+    ),
 }
 """Version → the statements that lead to it from the version before; tables that are new need none. All of them are
 run on an empty catalogue too."""

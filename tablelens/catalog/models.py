@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 class ListOf(UserDefinedType[Any]):
@@ -103,6 +103,8 @@ class TableRow(Base):
     rows: Mapped[int] = mapped_column(sa.BigInteger)
     warnings: Mapped[Any] = mapped_column(ListOf("VARCHAR"))
     truncated: Mapped[bool] = mapped_column(sa.Boolean)
+    reading: Mapped[str] = mapped_column(sa.Text)
+    """How the table lies in its file, where that is not the usual way: ``types.Reading`` as JSON."""
 
 
 class ColumnRow(Base):
@@ -136,6 +138,7 @@ class ColumnRow(Base):
     cells: Mapped[Any] = mapped_column(ListOf("VARCHAR"))
     hashes: Mapped[Any] = mapped_column(ListOf("UBIGINT"))
     exact: Mapped[bool] = mapped_column(sa.Boolean)
+    null_words: Mapped[Any] = mapped_column(ListOf("VARCHAR"))
 
 
 class AlignmentRow(Base):

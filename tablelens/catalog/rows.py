@@ -18,7 +18,7 @@ FILES = pa.schema(
 TABLES = pa.schema(
     [("id", pa.int64()), ("lake_id", pa.int64()), ("file_id", pa.int64())]
     + [(name, pa.string()) for name in ("name", "part", "title", "format")]
-    + [("rows", pa.int64()), ("warnings", pa.list_(pa.string())), ("truncated", pa.bool_())]
+    + [("rows", pa.int64()), ("warnings", pa.list_(pa.string())), ("truncated", pa.bool_()), ("reading", pa.string())]
 )
 COLUMNS = pa.schema(
     [("id", pa.int64()), ("lake_id", pa.int64()), ("table_id", pa.int64()), ("position", pa.int32())]
@@ -29,6 +29,7 @@ COLUMNS = pa.schema(
     + [("lengths", pa.list_(pa.float64())), ("top_values", pa.list_(pa.string())), ("top_counts", pa.list_(pa.int64()))]
     + [("histogram_edges", pa.list_(pa.float64())), ("histogram_counts", pa.list_(pa.int64()))]
     + [("cells", pa.list_(pa.string())), ("hashes", pa.list_(pa.uint64())), ("exact", pa.bool_())]
+    + [("null_words", pa.list_(pa.string()))]
 )
 ALIGNMENTS = pa.schema(
     [("table_id", pa.int64()), ("positions", pa.list_(pa.int32())), ("cells", pa.large_list(pa.uint16()))]
@@ -36,7 +37,7 @@ ALIGNMENTS = pa.schema(
 COLUMNS_SQL = """
     SELECT c.id, c.table_id, l.name AS lake, t.name AS "table", c.name AS "column", t.title, c.kind, c.family, c.texts,
            c.rows, c.nulls, c.distinct_values AS "distinct", c.density, c.is_key AS "key", c.excluded, c.exact,
-           c.lengths, c.cells,
+           c.lengths, c.cells, c.null_words, t.part, t.format, t.reading,
            (row_number() OVER (ORDER BY l.name, t.name, c.position, c.id))::INTEGER AS "order"
     FROM columns c JOIN tables t ON t.id = c.table_id JOIN lakes l ON l.id = c.lake_id ORDER BY c.id"""
 
@@ -89,7 +90,10 @@ def table_name(path: str, part: str) -> str:
 def _table_row(id_: int, lake_id: int, file_id: int, path: str, table: TableProfile) -> tuple[Any, ...]:
     name = table_name(path, table.part)
     warnings = list(table.warnings)
-    return (id_, lake_id, file_id, name, table.part, table.title, table.format, table.rows, warnings, table.truncated)
+    return (
+        *(id_, lake_id, file_id, name, table.part, table.title, table.format, table.rows, warnings, table.truncated),
+        table.reading.as_text(),
+    )
 
 
 def _column_row(id_: int, lake_id: int, table_id: int, c: ColumnProfile) -> tuple[Any, ...]:
@@ -99,7 +103,7 @@ def _column_row(id_: int, lake_id: int, table_id: int, c: ColumnProfile) -> tupl
         *(id_, lake_id, table_id, c.position, c.name, c.original_name, c.type, c.kind, c.family),
         *(c.rows, c.nulls, c.distinct, c.texts, c.density, c.key, c.excluded, c.minimum, c.maximum, lengths),
         *([value for value, _ in c.top_values], [count for _, count in c.top_values], edges, counts),
-        *(c.cells, c.values.hashes, c.values.exact),
+        *(c.cells, c.values.hashes, c.values.exact, c.null_words),
     )
 
 

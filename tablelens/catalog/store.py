@@ -144,7 +144,10 @@ class Catalog:
             if known == name and where == root:
                 return id_
             if known == name:
-                raise UsageError(f"lake {name!r} is already {where}, not {root}", "give this one another --lake name")
+                raise UsageError(
+                    f"lake {name!r} is already {where}, not {root}",
+                    f"give this one another --lake name, or `tablelens forget {name}` first",
+                )
         with self.transaction() as session:
             session.add(LakeRow(id=self._take("lakes"), name=name, root=root))
         return self._next["lakes"] - 1

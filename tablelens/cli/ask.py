@@ -1,16 +1,15 @@
-"""Commands that ask: joins, search, explain, path, preview."""
+"""Commands that ask: joins, search, explain, path."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
 from tablelens.cli import show
-from tablelens.cli.main import cli, error_document, hint, json_option, lake_of, path_type, write_json
+from tablelens.cli.main import PARTIAL, cli, error_document, hint, json_option, lake_of, path_type, write_json
 from tablelens.discover.joins import MODES
 from tablelens.discover.paths import JoinPath
 from tablelens.errors import TablelensError, UsageError
@@ -52,8 +51,9 @@ def joins(
     """
     lake = lake_of(ctx)
     if batch is not None:
-        _batch(lake, batch, options, as_json)
-        return
+        if not as_json:
+            raise UsageError("--batch answers in NDJSON", "add --json")
+        ctx.exit(PARTIAL if _batch(lake, batch, options) else 0)
     if (column is None) == (file is None) or (file is None) != (outside is None):
         raise UsageError("name one column: TABLE.COLUMN, or --file with --column", "tablelens joins --help")
     if file is not None and outside is not None:
@@ -68,13 +68,16 @@ def joins(
         hint(ctx, f"\nwhy, and the SQL: tablelens explain '{column}' '{found.hits[0].column}'")
 
 
-def _batch(lake: Lake, lines: TextIO, options: dict[str, Any], as_json: bool) -> None:
-    if not as_json:
-        raise UsageError("--batch answers in NDJSON", "add --json")
+def _batch(lake: Lake, lines: TextIO, options: dict[str, Any]) -> int:
+    """Answer line by line; how many lines failed."""
     lake.view  # noqa: B018 - a missing or damaged index is one error, not one a line
+    failed = 0
     for line in lines:
         if line.strip():
-            write_json(_answered(lake, line, options))
+            answer = _answered(lake, line, options)
+            failed += "error" in answer
+            write_json(answer)
+    return failed
 
 
 def _answered(lake: Lake, line: str, options: dict[str, Any]) -> dict[str, Any]:
@@ -176,29 +179,4 @@ def _path_document(found: JoinPath) -> dict[str, Any]:
         }
         for step in found.steps
     ]
-    return {"probability": found.probability, "steps": steps, "sql": found.sql}
-
-
-@cli.command()
-@click.argument("table", metavar="TABLE")
-@click.option("-n", "--rows", default=10, show_default=True, help="How many rows.")
-@json_option
-@click.pass_context
-def preview(ctx: click.Context, table: str, rows: int, as_json: bool) -> None:
-    """The first rows of a table, as the crawl reads them.
-
-    \b
-    Example:
-      tablelens preview world/countries -n 5
-    """
-    found = lake_of(ctx).preview(table, rows)
-    data = found.data.slice(0, rows)
-    if as_json:
-        write_json({"table": table, "columns": data.column_names, "rows": list(_rows(data))})
-        return
-    show.table(data.column_names, ([("" if cell is None else cell) for cell in row] for row in _rows(data)))
-
-
-def _rows(data: Any) -> Iterator[list[Any]]:
-    columns: list[list[Any]] = [column.to_pylist() for column in data.columns]
-    yield from (list(row) for row in zip(*columns, strict=True))
+    return {"probability": found.probability, "steps": steps, "sql": found.sql, "notes": list(found.notes)}

@@ -10,7 +10,7 @@ import click
 import duckdb
 
 from tablelens.cli import show
-from tablelens.cli.main import cli, hint
+from tablelens.cli.main import cli, counted, hint
 from tablelens.lake import Lake
 
 ASK = "aviation/routes_2026.Destination"
@@ -32,7 +32,8 @@ def demo(ctx: click.Context, keep: Path | None) -> None:
         lake = Lake.open(keep or Path(scratch) / "home")
         _say("crawl sample_lake")
         report = lake.crawl(root, "sample_lake", progress=None if ctx.obj["quiet"] else show.Bar())
-        click.echo(f"{report.tables} tables, {report.columns} columns in {report.seconds:.1f} s")
+        size = f"{counted(report.tables, 'table')}, {counted(report.columns, 'column')}"
+        click.echo(f"{size} in {report.seconds:.1f} s")
         _joins(lake, ASK)
         _joins(lake, NAMES)
         _explain(lake)

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,14 +22,36 @@ from tablelens.settings import Settings, find_home
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PLUGINS = "tablelens.commands"
+COMMANDS = ("tend", "ask", "tables", "check", "augment", "demo", "measure", "serve", "sql", "probe")
+"""Modules of this folder that hold commands."""
+PARTIAL = 5
+"""Exit code: done, but for some files or lines."""
+ORDER = (
+    "demo",
+    "crawl",
+    "status",
+    "search",
+    "preview",
+    "joins",
+    "explain",
+    "path",
+    "verdict",
+    "verdicts",
+    "export",
+    "serve",
+    "keys",
+    "forget",
+)
+"""Commands in the order of a user's day; the others follow."""
 
 
 class Group(click.Group):
-    """Commands in the order of a user's day; those of plug-ins and of api/ and probes/ come by entry point."""
+    """The group of all commands; those of plug-ins and of api/ and probes/ come by entry point."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of all commands."""
-        return [*self.commands, *sorted(entry.name for entry in entry_points(group=PLUGINS))]
+        """Names of all commands, those of a user's day first."""
+        own = sorted(self.commands, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+        return [*own, *sorted(entry.name for entry in entry_points(group=PLUGINS))]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """A command by its name."""
@@ -74,11 +97,15 @@ def cli(ctx: click.Context, home: str | None, sets: tuple[str, ...], quiet: bool
     ctx.obj = {"home": home, "sets": sets, "quiet": quiet, "traceback": traceback}
 
 
+def register() -> None:
+    """Import the modules whose commands belong to the group."""
+    for module in COMMANDS:
+        import_module(f"tablelens.cli.{module}")
+
+
 def main(args: Sequence[str] | None = None) -> None:
     """The console script."""
-    from tablelens.cli import ask, augment, demo, measure, probe, serve, sql, tend  # commands register with the group
-
-    del ask, augment, demo, measure, probe, serve, sql, tend
+    register()
     arguments = list(sys.argv[1:] if args is None else args)
     try:
         sys.exit(cli.main(arguments, prog_name="tablelens", standalone_mode=False) or 0)
@@ -93,8 +120,13 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def lake_of(ctx: click.Context) -> Lake:
     """The lake that the options before the command name."""
-    home = find_home(ctx.obj["home"])
+    home = home_of(ctx)
     return Lake(home, Settings.resolve(home, None, given_settings(ctx))[0])
+
+
+def home_of(ctx: click.Context) -> Path:
+    """The home that the options before the command name."""
+    return find_home(ctx.obj["home"])
 
 
 def given_settings(ctx: click.Context) -> dict[str, Any]:
@@ -111,6 +143,15 @@ def write_json(document: Any) -> None:
     """One JSON document, a line, on stdout."""
     text = json.dumps(document, ensure_ascii=False, default=str)
     click.echo(text.encode("utf-8", "backslashreplace").decode())  # \udcff, of a broken name, is JSON too
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "table"), counted(1200, "row")
+    ('1 table', '1,200 rows')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def hint(ctx: click.Context, text: str) -> None:

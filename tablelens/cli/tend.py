@@ -1,29 +1,20 @@
-"""Commands that tend the lake: crawl, status, doctor, gc, config, completion."""
+"""Commands that tend the lake: crawl, status, forget, gc."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
-from click.shell_completion import get_completion_class
 
 from tablelens.catalog.store import Catalog
 from tablelens.cli import show
-from tablelens.cli.main import cli, given_settings, json_option, lake_of, path_type, write_json
-from tablelens.errors import CatalogError, NoLake, TablelensError, UsageError
+from tablelens.cli.main import PARTIAL, cli, counted, hint, json_option, lake_of, path_type, write_json
+from tablelens.errors import CatalogLocked, NoLake, UsageError
 from tablelens.index import generation
 from tablelens.lake import Lake
 from tablelens.pipeline.build import collect
-from tablelens.settings import Settings
-
-PARTIAL = 5
-JOIN_DISCOVERY = ("row_order", "join_relationship", "sample_fidelity", "determinism")
-"""Properties of an encoder that finding joins leans on, as the probes mark them."""
-BAD_VERDICTS = ("fail", "degenerate")
 
 
 @cli.command()
@@ -56,8 +47,9 @@ def crawl(
     if as_json:
         write_json(report.as_dict())
     else:
-        read = f"{report.read:,} files read, {report.skipped:,} unchanged, {report.removed:,} removed"
-        click.echo(f"{report.tables:,} tables, {report.columns:,} columns ({read}) in {report.seconds:.1f} s")
+        read = f"{counted(report.read, 'file')} read, {report.skipped:,} unchanged, {report.removed:,} removed"
+        size = f"{counted(report.tables, 'table')}, {counted(report.columns, 'column')}"
+        click.echo(f"{size} ({read}) in {report.seconds:.1f} s")
         for failed, reason in report.failed[:20]:
             click.echo(f"  not read: {show.plain(failed, 120).plain}: {reason}", err=True)
         if len(report.failed) > 20:
@@ -71,7 +63,8 @@ def _dry_run(lake: Lake, path: Path, name: str | None, as_json: bool) -> None:
     if as_json:
         write_json(found | {"files": [file.path for file, _ in plan.read]})
         return
-    click.echo(f"would read {found['read']:,} files, skip {found['skipped']:,}, remove {found['removed']:,}")
+    read = counted(found["read"], "file")
+    click.echo(f"would read {read}, skip {found['skipped']:,}, remove {found['removed']:,}")
 
 
 @cli.command()
@@ -87,18 +80,32 @@ def status(ctx: click.Context, what: str | None, as_json: bool) -> None:
       tablelens status --failed
     """
     lake = lake_of(ctx)
-    number = generation.current(lake.home)
-    if number is None:
-        raise NoLake(f"nothing has been crawled in {lake.home} yet", "tablelens crawl PATH")
-    with Catalog(generation.catalog_of(lake.home, number), read_only=True) as catalog:
-        rows = catalog.arrow(_STATUS[what or "lakes"]).to_pylist()
+    rows = _latest(ctx, lake.home, what or "lakes")
     if as_json:
-        write_json({"home": str(lake.home), "generation": number, what or "lakes": rows})
+        write_json({"home": str(lake.home), "generation": generation.current(lake.home), what or "lakes": rows})
         return
     if not rows:
         click.echo("none")
         return
-    show.table(list(rows[0]), ([f"{v:,}" if isinstance(v, int) else v for v in row.values()] for row in rows))
+    numbers = [i for i, value in enumerate(rows[0].values()) if isinstance(value, int)]
+    cells = ([f"{v:,}" if isinstance(v, int) else v for v in row.values()] for row in rows)
+    show.table(list(rows[0]), cells, numbers)
+
+
+def _latest(ctx: click.Context, home: Path, what: str) -> list[dict[str, Any]]:
+    """Rows of the catalogue, or while a crawl is writing it of the snapshot that answers meanwhile."""
+    if not (home / "catalog.duckdb").exists():
+        raise NoLake(f"nothing has been crawled in {home} yet", "tablelens crawl PATH")
+    try:
+        with Catalog(home / "catalog.duckdb", read_only=True) as catalog:
+            return list(catalog.arrow(_STATUS[what]).to_pylist())
+    except CatalogLocked as error:
+        number = generation.current(home)
+        if number is None:
+            raise
+        hint(ctx, f"{error.message}; shown is what answers meanwhile")
+        with Catalog(generation.catalog_of(home, number), read_only=True) as catalog:
+            return list(catalog.arrow(_MEANWHILE[what]).to_pylist())
 
 
 @cli.command()
@@ -149,85 +156,28 @@ def verdicts(ctx: click.Context, as_json: bool) -> None:
 
 
 _STATUS = {
-    "lakes": "SELECT lake, root, tables, columns, failed, crawled::VARCHAR AS crawled FROM lakes ORDER BY id",
+    "lakes": """SELECT l.name AS lake, l.root, (SELECT count(*) FROM tables t WHERE t.lake_id = l.id) AS tables,
+        (SELECT count(*) FROM columns c WHERE c.lake_id = l.id) AS columns,
+        (SELECT count(*) FROM files f WHERE f.lake_id = l.id AND reason <> '') AS failed,
+        coalesce(strftime((SELECT max(finished_at) FROM crawls r WHERE r.lake_id = l.id), '%Y-%m-%dT%H:%M:%SZ'),
+            'not finished') AS crawled
+        FROM lakes l ORDER BY l.id""",
+    "tables": """SELECT l.name AS lake, t.name AS "table", t.format, t.rows,
+        (SELECT count(*) FROM columns c WHERE c.table_id = t.id) AS columns,
+        array_to_string(t.warnings, '; ') AS warnings
+        FROM tables t JOIN lakes l ON l.id = t.lake_id ORDER BY l.name, t.name""",
+    "failed": """SELECT l.name AS lake, f.path, f.reason, f.error, f.attempts FROM files f
+        JOIN lakes l ON l.id = f.lake_id WHERE reason <> '' ORDER BY l.name, f.path""",
+}
+_MEANWHILE = {
+    "lakes": """SELECT lake, root, tables, columns, failed,
+        coalesce(strftime(crawled, '%Y-%m-%dT%H:%M:%SZ'), 'not finished') AS crawled FROM lakes ORDER BY id""",
     "tables": """SELECT lake, "table", format, rows, columns, array_to_string(warnings, '; ') AS warnings
         FROM tables ORDER BY ALL""",
     "failed": """SELECT l.lake, f.path, f.reason, f.error, f.attempts FROM files f
         JOIN lakes l ON l.id = f.lake_id WHERE reason <> '' ORDER BY l.lake, f.path""",
 }
-
-
-@cli.command()
-@json_option
-@click.pass_context
-def doctor(ctx: click.Context, as_json: bool) -> None:
-    """Check home, catalogue, index, encoder, disk and extras; exit code 6 where something is wrong.
-
-    \b
-    Example:
-      tablelens doctor
-    """
-    lake = lake_of(ctx)
-    checks = [
-        ("settings", _check(lambda: f"{len(Settings.describe())} settings, home {lake.home}")),
-        ("catalogue", _check(lambda: _catalogue(lake))),
-        ("index", _check(lambda: f"generation {lake.view.generation.number}, {len(lake.view):,} columns")),
-        ("encoder", _check(lambda: f"{lake.encoder.name}, {lake.encoder.dimension} dimensions, as the index says")),
-        ("disk", _check(lambda: _disk(lake.home))),
-        ("probes", _check(lambda: _probes(lake))),
-        ("extra models", (True, _extra("sentence_transformers", "models"))),
-    ]
-    if as_json:
-        write_json({"checks": [{"check": name, "ok": ok, "detail": detail} for name, (ok, detail) in checks]})
-    else:
-        show.table(
-            ("", "check", ""), [("ok" if ok else "BAD", name, show.plain(text, 200)) for name, (ok, text) in checks]
-        )
-    ctx.exit(0 if all(ok for _, (ok, _) in checks) else 6)
-
-
-def _check(look: Any) -> tuple[bool, str]:
-    try:
-        return True, look()
-    except TablelensError as error:
-        return False, str(error)
-
-
-def _catalogue(lake: Lake) -> str:
-    path = lake.home / "catalog.duckdb"
-    if not path.exists():
-        raise NoLake(f"no catalogue in {lake.home}", "tablelens crawl PATH")
-    with Catalog(path, read_only=True) as catalog:
-        found = catalog.arrow("SELECT count(*) AS n, count_if(reason <> '') AS bad FROM files").to_pylist()[0]
-    return f"{found['n']:,} files, {found['bad']:,} of them not readable"
-
-
-def _probes(lake: Lake) -> str:
-    """What probes found of the encoder in use; a property that join discovery leans on is a warning, no error."""
-    made = lake.view.generation.encoder
-    with Catalog(lake.home / "catalog.duckdb", read_only=True) as catalog:
-        found = catalog.probes(f"{made['revision']}/{made['template']}/{made['unit']}")
-    known = {row["property"]: row for row in found if row["level"] == "column" and row["property"] in JOIN_DISCOVERY}
-    bad = [f"{name} {row['verdict']}: {row['why']}" for name, row in known.items() if row["verdict"] in BAD_VERDICTS]
-    if bad:
-        return f"WARNING, the encoder {made['name']!r} may find joins badly: {'; '.join(bad)}"
-    if len(known) < len(JOIN_DISCOVERY):
-        return f"the encoder {made['name']!r} was not probed (tablelens probe run --models {made['name']})"
-    return f"{len(known)} properties that join discovery leans on hold: {', '.join(known)}"
-
-
-def _disk(home: Path) -> str:
-    folder = next(path for path in (home, *home.parents) if path.exists())
-    free = shutil.disk_usage(folder).free
-    if free < 200 << 20:
-        raise CatalogError(
-            f"{free >> 20} MB are free where {home} lies", "make room: a crawl may not be able to commit"
-        )
-    return f"{free / 1e9:.1f} GB free"
-
-
-def _extra(module: str, extra: str) -> str:
-    return "installed" if find_spec(module) else f"not installed (pip install 'tablelens[{extra}]')"
+"""The same of a snapshot, whose views have names of their own."""
 
 
 @cli.command()
@@ -253,41 +203,24 @@ def gc(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
     if as_json:
         write_json({"removed": old, "vectors": spare, "current": now, "dry_run": dry_run})
         return
-    gone = f"{len(old)} generations and {spare} vectors of columns that are gone"
+    gone = f"{counted(len(old), 'generation')} and {counted(spare, 'vector')} of columns that are gone"
     click.echo(f"{'would remove' if dry_run else 'removed'} {gone}, generation {now} answers")
 
 
 @cli.command()
+@click.argument("name", metavar="LAKE")
 @json_option
 @click.pass_context
-def config(ctx: click.Context, as_json: bool) -> None:
-    """Each setting, its value, and where that came from.
+def forget(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Forget a lake and all that is known of it; its files stay.
 
     \b
     Example:
-      TABLELENS_WORKERS=1 tablelens config
+      tablelens forget shop
     """
     lake = lake_of(ctx)
-    settings, origin = Settings.resolve(lake.home, None, given_settings(ctx))
-    rows = [(name, getattr(settings, name), origin[name], text) for name, _, text in Settings.describe()]
+    lake.forget(name, progress=None if ctx.obj["quiet"] else show.Bar())
     if as_json:
-        found = {name: {"value": value, "origin": source} for name, value, source, _ in rows}
-        write_json({"home": str(lake.home), "settings": found})
+        write_json({"forgotten": name, "generation": generation.current(lake.home)})
         return
-    show.table(("setting", "value", "from", "what it does"), [(n, v, o, show.plain(t, 120)) for n, v, o, t in rows])
-
-
-@cli.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@click.pass_context
-def completion(ctx: click.Context, shell: str) -> None:
-    """A script that completes commands and options in your shell.
-
-    \b
-    Example:
-      tablelens completion bash >> ~/.bashrc
-    """
-    made = get_completion_class(shell)
-    if made is None:
-        raise UsageError(f"no completion for {shell!r}")
-    click.echo(made(cli, {}, "tablelens", "_TABLELENS_COMPLETE").source())
+    click.echo(f"forgot lake {show.plain(name).plain}; its files are as they were")

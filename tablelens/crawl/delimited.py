@@ -24,11 +24,13 @@ from tablelens.crawl.names import unique_names
 from tablelens.crawl.unpack import Content
 from tablelens.errors import UnreadableFile
 from tablelens.settings import Settings
-from tablelens.types import RawTable
+from tablelens.types import RawTable, Reading
 
 BLOCK = 64 << 20
 BATCH = 20_000
 SAMPLED_LINES = 20
+LONG_LINE = 2_000_000
+"""Bytes of a line above which DuckDB has to be told."""
 _MARKUP = ("<!doctype", "<html", "<?xml")
 
 
@@ -40,6 +42,7 @@ class _Text:
     dialect: Dialect
     width: int
     settings: Settings
+    reading: Reading
     warnings: list[str] = field(default_factory=list)
     truncated: bool = False
 
@@ -54,7 +57,8 @@ def read_delimited(content: Content, name: str, settings: Settings) -> RawTable:
     Raises:
         UnreadableFile: empty, binary, encoding, dialect, no-table, too-large.
     """
-    data, warnings = to_utf8(_full_lines(content))
+    decoded = to_utf8(_full_lines(content))
+    data = decoded.data
     prefix, whole = _prefix(data, settings)
     if prefix[:200].lstrip().lower().startswith(_MARKUP):
         raise UnreadableFile("the content is markup, such as the page of a failed download", reason="no-table")
@@ -64,7 +68,15 @@ def read_delimited(content: Content, name: str, settings: Settings) -> RawTable:
     named = has_header(layout.rows)
     originals, start, width = _header(layout, named or settings.header == "first")
     body = data[len(prefix[:start].encode()) :]
-    text = _Text(body, layout.dialect, width, settings, list(warnings), content.cut)
+    reading = Reading(
+        delimiter=layout.dialect.delimiter,
+        quote=layout.dialect.quote,
+        escape=layout.dialect.escape,
+        encoding=decoded.encoding,
+        skip=_lines(prefix[: layout.start]),
+        trouble="spaces stand before quotes" if layout.dialect.skip_space else "",
+    )
+    text = _Text(body, layout.dialect, width, settings, reading, list(decoded.warnings), content.cut)
     if layout.skipped:
         text.warnings.append(f"preamble: {layout.skipped} lines before the table were skipped")
     if not named:
@@ -75,7 +87,18 @@ def read_delimited(content: Content, name: str, settings: Settings) -> RawTable:
     if content.cut:
         text.warnings.append(f"truncated: only the first {settings.max_file_mb} MB were read")
     table = _read(text, layout)
+    if not _names_itself(originals, layout):
+        text.reading = replace(text.reading, header=False, skip=_lines(prefix[:start]))
     return _finished(text, table, originals, "tsv" if layout.dialect.delimiter == "\t" else "csv")
+
+
+def _lines(text: str) -> int:
+    return text.count("\n") or text.count("\r")
+
+
+def _names_itself(originals: tuple[str, ...], layout: Layout) -> bool:
+    """Whether the header's cells are the names that the table has."""
+    return originals == layout.rows[0] and list(originals) == unique_names(originals)
 
 
 def _full_lines(content: Content) -> bytes:
@@ -123,6 +146,7 @@ def _read(text: _Text, layout: Layout) -> pa.Table:
             if "straddling" in str(error):
                 raise UnreadableFile(f"a row is longer than {BLOCK >> 20} MB", reason="too-large") from error
     text.truncated = False
+    text.reading = replace(text.reading, loose=True)
     return _by_python(text)
 
 
@@ -217,9 +241,11 @@ def _is_whole(text: _Text) -> bool:
     except csv.Error as error:
         if "end of data" not in str(error):
             text.warnings.append("quotes: some stand within cells")
+            text.reading = replace(text.reading, trouble="quotes stand within cells")
             whole, lines = (_fit(rows, text.width) for rows in (_rows(text), _rows_by_line(text)))
             return whole > lines
     text.warnings.append("quotes: one is never closed, each line was read as a row")
+    text.reading = replace(text.reading, trouble="a quote is never closed")
     return False
 
 
@@ -258,12 +284,28 @@ def _batches(rows: Iterator[Row], text: _Text) -> Iterator[pa.RecordBatch]:
 def _finished(text: _Text, table: pa.Table, originals: tuple[str, ...], kind: str) -> RawTable:
     if len(text.body) > text.settings.max_cell_mb << 20:
         _check_cells(table, text.settings.max_cell_mb)
+    if len(text.body) > LONG_LINE and (longest := _longest(table)) > LONG_LINE:
+        text.reading = replace(text.reading, longest=longest)
+    if _mixed_ends(text.body):
+        text.reading = replace(text.reading, loose=True)
     if text.kept < text.width:
         text.truncated = True
         text.warnings.append(f"truncated: {text.width - text.kept:,} of {text.width:,} columns were left out")
     names = originals[: text.kept]
     truncated = any(warning.startswith("truncated") for warning in text.warnings)
-    return RawTable(table.rename_columns(unique_names(names)), names, kind, "", tuple(text.warnings), truncated)
+    named = table.rename_columns(unique_names(names))
+    return RawTable(named, names, kind, "", tuple(text.warnings), truncated, text.reading)
+
+
+def _mixed_ends(body: bytes) -> bool:
+    """Whether some lines end in CR LF and some in LF alone."""
+    both = body.count(b"\r\n")
+    return both > 0 and both != body.count(b"\n")
+
+
+def _longest(table: pa.Table) -> int:
+    """An upper bound of a line's bytes: the longest cell of each column, quotes and delimiters."""
+    return sum((pc.max(pc.binary_length(column)).as_py() or 0) + 3 for column in table.columns)
 
 
 def _check_cells(table: pa.Table, limit_mb: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import dataclass
 
 from tablelens.errors import UnreadableFile
 
@@ -18,11 +19,23 @@ _BOMS = (
 # What lakes hold beside Unicode. Left to itself the guesser also names encodings that no table was written in.
 _PLAUSIBLE = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "shift_jis", "euc_jp", "gb18030", "big5", "euc_kr"]
 _CONTROL = bytes(c for c in range(32) if c not in (0, 9, 10, 11, 12, 13, 27))
+_C1 = bytes(range(0x80, 0xA0))
+"""Bytes that windows-1252 has letters for, and latin-1 has none."""
 _UTF8_PART = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
-def to_utf8(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """The text as UTF-8 without a byte order mark, and what there is to say about its encoding.
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A text as UTF-8 without a byte order mark, and how its bytes were understood."""
+
+    data: bytes
+    encoding: str = "utf-8"
+    """As Python calls it; "mixed" where single bytes are windows-1252 in UTF-8."""
+    warnings: tuple[str, ...] = ()
+
+
+def to_utf8(data: bytes) -> Decoded:
+    """The text as UTF-8, and what there is to say about its encoding.
 
     Raises:
         UnreadableFile: binary (no text), encoding (text that cannot be decoded).
@@ -30,14 +43,14 @@ def to_utf8(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     for bom, name in _BOMS:
         if data.startswith(bom):
             rest = data[len(bom) :]
-            return (rest, ()) if name == "utf-8" and is_utf8(rest) else _decoded(rest, name)
+            return Decoded(rest) if name == "utf-8" and is_utf8(rest) else _decoded(rest, name)
     prefix = data[:PREFIX]
     wide = _wide(prefix)
     if wide:
         return _decoded(data, wide)
     if _is_binary(prefix):
         raise UnreadableFile("the content is not text", reason="binary")
-    return (data, ()) if is_utf8(data) else _decoded(data, _guess(prefix, data))
+    return Decoded(data) if is_utf8(data) else _decoded(data, _guess(prefix, data))
 
 
 def is_utf8(data: bytes) -> bool:
@@ -53,19 +66,22 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def _decoded(data: bytes, name: str) -> tuple[bytes, tuple[str, ...]]:
+def _decoded(data: bytes, name: str) -> Decoded:
+    known = label = name
     if name == "utf-8":  # mostly UTF-8: single foreign bytes are read as the encoding they are likeliest in
-        text, label = data.decode("utf-8", "tablelens-cp1252"), "mixed UTF-8 and windows-1252"
+        text, known, label = data.decode("utf-8", "tablelens-cp1252"), "mixed", "mixed UTF-8 and windows-1252"
     else:
         try:
-            text, label = data.decode(name), name
+            text = data.decode(name)
         except UnicodeDecodeError as error:
             if name.startswith("utf"):
                 raise UnreadableFile(f"not valid {name}: {error.reason}", reason="encoding") from error
-            text, label = data.decode("cp1252", "tablelens-cp1252"), "windows-1252"
+            text, known, label = data.decode("cp1252", "tablelens-cp1252"), "cp1252", "windows-1252"
     # Lone surrogates can stand in UTF-16 data, and in no UTF-8.
     guessed = "" if name.startswith("utf") else ", guessed"
-    return text.encode("utf-8", "replace"), (f"encoding: {label}{guessed}",)
+    if known == "cp1252" and len(data) == len(data.translate(None, _C1)):
+        known = "latin-1"  # the same letters, and more programs know it
+    return Decoded(text.encode("utf-8", "replace"), known, (f"encoding: {label}{guessed}",))
 
 
 def _wide(prefix: bytes) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -12,9 +14,12 @@ from tablelens.crawl.names import unique_names
 from tablelens.crawl.unpack import Content
 from tablelens.errors import UnreadableFile
 from tablelens.settings import Settings
-from tablelens.types import RawTable
+from tablelens.types import RawTable, Reading
 
 Record = dict[str, Any]
+Found = tuple[str, list[Record], Reading]
+"""A table within a JSON value: its part, its records, and where these lie."""
+_SPACE = re.compile(r"[ \t\r\n]*")
 _LONGEST_INTEGER = 4000
 """Digits; Python refuses to convert some more than these."""
 
@@ -40,14 +45,18 @@ def read_json(content: Content, settings: Settings) -> list[RawTable]:
     """
     if content.cut:
         raise UnreadableFile(f"JSON of more than {settings.max_file_mb} MB", "write it as NDJSON", "too-large")
+    text = _text(content.data)
     try:
-        text = _text(content.data)
         value = _parse(text)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and "\n" in text[: error.pos + 1]:
-            return read_json_lines(content, settings)
+            return _lines(text, content, settings)
         raise _damaged(error) from error
-    return [_table(part, records, "json", settings) for part, records in _tables(value)]
+    whole = len(content.data) if isinstance(value, dict) else 0  # an object is read in one piece
+    return [
+        _table(part, records, "json", settings, _in_file(reading, content, whole))
+        for part, records, reading in _tables(value)
+    ]
 
 
 def read_json_lines(content: Content, settings: Settings) -> list[RawTable]:
@@ -58,16 +67,58 @@ def read_json_lines(content: Content, settings: Settings) -> list[RawTable]:
     """
     data = content.data[: content.data.rfind(b"\n") + 1] if content.cut else content.data
     text = _text(data)
-    if text.lstrip().startswith("["):
-        return read_json(content, settings)
+    return read_json(content, settings) if text.lstrip().startswith("[") else _lines(text, content, settings)
+
+
+def _lines(text: str, content: Content, settings: Settings) -> list[RawTable]:
+    """One value a line, or values of several lines one after the other."""
     warnings = [f"truncated: only the first {settings.max_file_mb} MB were read"] if content.cut else []
-    records: list[Record] = []
+    try:
+        items, objects = _values_by_line(text, settings.max_rows), "lines"
+    except UnreadableFile:
+        if content.cut or not (spread := _values_in_a_row(text)):
+            raise
+        items, objects = spread, "object"
+    reading = _in_file(_shape(items, objects), content)
+    return [_table("", list(map(_record, items)), "ndjson", settings, reading, warnings)]
+
+
+def _values_by_line(text: str, limit: int) -> list[Any]:
+    items: list[Any] = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            records.append(_record(_parsed_line(line, number)))
-        if len(records) > settings.max_rows:
+            items.append(_parsed_line(line, number))
+        if len(items) > limit:
             break
-    return [_table("", records, "ndjson", settings, warnings)]
+    return items
+
+
+def _values_in_a_row(text: str) -> list[Any]:
+    """Values that stand one after the other, as ``jq`` writes them; none where that is not what the text is."""
+    decoder = json.JSONDecoder(parse_float=_Number, parse_int=_integer)
+    items: list[Any] = []
+    place = 0
+    try:
+        while (place := _SPACE.match(text, place).end()) < len(text):  # type: ignore[union-attr]
+            item, place = decoder.raw_decode(text, place)
+            items.append(item)
+    except (json.JSONDecodeError, RecursionError):
+        return []
+    return items if all(isinstance(item, dict) for item in items) else []
+
+
+def _in_file(reading: Reading, content: Content, whole: int = 0) -> Reading:
+    """A table's place with what holds for all of its file; ``whole`` is the size of a value in one piece."""
+    encoding = json.detect_encoding(content.data).removesuffix("-sig")
+    trouble = reading.trouble or ("" if encoding == "utf-8" else f"JSON in {encoding}")
+    return replace(reading, longest=whole, trouble=trouble)
+
+
+def _shape(items: list[Any], objects: str, header: bool = False) -> Reading:
+    """What the items of a list, or of lines, are; ``objects`` is the word where they are objects."""
+    kinds = {type(item) if isinstance(item, dict | list) else str for item in items}
+    word = {dict: objects, list: "lists"}.get(next(iter(kinds), dict), "values")
+    return Reading(shape=word, header=header, trouble="its items are of several kinds" if len(kinds) > 1 else "")
 
 
 def _text(data: bytes) -> str:
@@ -101,33 +152,37 @@ def _damaged(error: json.JSONDecodeError, where: str = "") -> UnreadableFile:
     return UnreadableFile(f"not valid JSON: {where}{error}", reason="damaged")
 
 
-def _tables(value: Any) -> list[tuple[str, list[Record]]]:
-    """(part, records) of each table within a JSON value."""
+def _tables(value: Any) -> list[Found]:
+    """Each table within a JSON value."""
     if isinstance(value, list):
-        return [("", _rows(value))]
+        return [("", *_rows(value))]
     if not isinstance(value, dict) or not value:
         raise UnreadableFile("the JSON holds no table", reason="no-table")
     lists = {key: item for key, item in value.items() if isinstance(item, list) and item}
     tables = {key: items for key, items in lists.items() if all(isinstance(item, dict) for item in items)}
     if tables:
-        return [("" if len(tables) == 1 else key, items) for key, items in tables.items()]
+        several = len(tables) > 1
+        return [(key if several else "", items, Reading(shape="records", place=key)) for key, items in tables.items()]
     if lists:
         length = max(map(len, lists.values()))
-        return [("", [{key: items[i] for key, items in lists.items() if i < len(items)} for i in range(length)])]
+        rows = [{key: items[i] for key, items in lists.items() if i < len(items)} for i in range(length)]
+        return [("", rows, Reading(shape="columns"))]
     if len(value) > 1 and all(isinstance(item, dict) for item in value.values()):
-        return [("", [{"key": key, **item} for key, item in value.items()])]
-    return [("", [value])]
+        trouble = "an entry has a key named key" if any("key" in item for item in value.values()) else ""
+        rows = [{"key": key, **item} for key, item in value.items()]
+        return [("", rows, Reading(shape="entries", trouble=trouble))]
+    return [("", [value], Reading(shape="object"))]
 
 
-def _rows(items: list[Any]) -> list[Record]:
+def _rows(items: list[Any]) -> tuple[list[Record], Reading]:
     """Records of a list; of a list of lists the first gives the names if it holds nothing but text."""
     if items and all(isinstance(item, list) for item in items):
         header = items[0]
         if len(items) > 1 and header and all(isinstance(name, str) for name in header):
             names = unique_names(header)
-            return [_named(names, row) for row in items[1:]]
-        return [_named([], row) for row in items]
-    return [_record(item) for item in items]
+            return [_named(names, row) for row in items[1:]], _shape(items, "", header=True)
+        return [_named([], row) for row in items], _shape(items, "")
+    return [_record(item) for item in items], _shape(items, "records")
 
 
 def _named(names: list[str], row: list[Any]) -> Record:
@@ -140,7 +195,9 @@ def _record(item: Any) -> Record:
     return _named([], item) if isinstance(item, list) else {"value": item}
 
 
-def _table(part: str, records: list[Record], kind: str, settings: Settings, warnings: Iterable[str] = ()) -> RawTable:
+def _table(
+    part: str, records: list[Record], kind: str, settings: Settings, reading: Reading, warnings: Iterable[str] = ()
+) -> RawTable:
     notes = list(warnings)
     if len(records) > settings.max_rows:
         notes.append(f"truncated: rows beyond {settings.max_rows:,} were left out")
@@ -153,8 +210,11 @@ def _table(part: str, records: list[Record], kind: str, settings: Settings, warn
         names = names[: settings.max_columns]
     arrays = [pa.array([_cell(record.get(name), settings) for record in records], pa.string()) for name in names]
     clean = [_unicode(name) for name in names]
-    data = pa.table(arrays, names=unique_names(clean))
-    return RawTable(data, tuple(clean), kind, part, tuple(notes), any(n.startswith("truncated") for n in notes))
+    made = unique_names(clean)
+    if made != names and reading.shape != "lists":
+        reading = replace(reading, trouble=reading.trouble or "a key is empty, very long or no Unicode")
+    truncated = any(note.startswith("truncated") for note in notes)
+    return RawTable(pa.table(arrays, names=made), tuple(clean), kind, part, tuple(notes), truncated, reading)
 
 
 def _cell(value: Any, settings: Settings) -> str | None:

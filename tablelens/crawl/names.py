@@ -9,12 +9,12 @@ LONGEST = 255
 
 
 def unique_names(originals: Iterable[str]) -> list[str]:
-    """Names that differ from each other, of readable length, none empty.
+    """Names that differ from each other, of readable length, none empty, without NUL, which no SQL can hold.
 
     >>> unique_names(["id", "", "id", "id_2"])
     ['id', 'column_2', 'id_3', 'id_2']
     """
-    given = [name[:LONGEST] if name.strip() else "" for name in originals]
+    given = [name.replace("\0", "")[:LONGEST] if name.strip("\0 \t\r\n") else "" for name in originals]
     reserved = set(given)
     taken: set[str] = set()
     last: dict[str, int] = {}

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from tablelens.crawl.names import unique_names
 from tablelens.errors import UnreadableFile
 from tablelens.settings import Settings
-from tablelens.types import RawTable
+from tablelens.types import RawTable, Reading
 
 IN_MEMORY = 64 << 20
 BATCH = 1 << 16
@@ -91,9 +91,14 @@ def _plain(table: pa.Table, originals: tuple[str, ...], warnings: list[str]) -> 
             names.append(name)
     if not columns:
         raise UnreadableFile("the file has no column that can be compared", reason="no-table")
-    data = pa.table(columns, names=unique_names(names))
+    made = unique_names(names)
+    binary = any(pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type) for column in table.columns)
+    reading = Reading(
+        shape="binary" if binary else "",
+        trouble="" if made == names else "column names that are empty, twice or too long",
+    )
     truncated = any(warning.startswith("truncated") for warning in warnings)
-    return RawTable(data, tuple(names), "parquet", "", tuple(warnings), truncated)
+    return RawTable(pa.table(columns, names=made), tuple(names), "parquet", "", tuple(warnings), truncated, reading)
 
 
 def _flat(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray | None, str]:

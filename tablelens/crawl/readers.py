@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -72,7 +73,8 @@ def _read(handle: BinaryIO, file: FoundFile, settings: Settings) -> list[RawTabl
     limit = settings.max_file_mb << 20
     content = read_packed(handle, codec, limit, file.size, settings.max_unpacked_ratio)
     inner = name.removesuffix(next((s for s in SUFFIX if name.endswith(s)), ""))
-    return _read_text(content, inner, settings)
+    tables = _read_text(content, inner, settings)
+    return [replace(table, reading=replace(table.reading, packing=codec)) for table in tables]
 
 
 def _read_plain(handle: BinaryIO, head: bytes, name: str, file: FoundFile, settings: Settings) -> list[RawTable]:

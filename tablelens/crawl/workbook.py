@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, BinaryIO
 
@@ -18,7 +19,7 @@ from tablelens.crawl.names import unique_names
 from tablelens.crawl.unpack import FREE
 from tablelens.errors import UnreadableFile
 from tablelens.settings import Settings
-from tablelens.types import RawTable
+from tablelens.types import RawTable, Reading
 
 MOST_CELLS = 40_000_000
 """Calamine holds a sheet as a full rectangle, so two cells in opposite corners would fill the memory."""
@@ -40,18 +41,33 @@ def read_workbook(handle: BinaryIO, size: int, settings: Settings) -> list[RawTa
     data = handle.read(size)
     if data.startswith(b"PK"):
         _check_archive(data, settings)
-    sheets = [(name, rows) for name, rows in _sheets(data) if any(any(cell != "" for cell in row) for row in rows)]
+    sheets = [sheet for sheet in _sheets(data) if any(any(cell != "" for cell in row) for row in sheet.rows)]
     if not sheets:
         raise UnreadableFile("no sheet holds a cell", reason="empty")
-    return [_table(name if len(sheets) > 1 else "", rows, settings) for name, rows in sheets]
+    several = len(sheets) > 1
+    trouble = (
+        "" if data.startswith(b"PK") and b"xl/worksheets/sheet1.xml" in data else "no workbook of Excel 2007 or later"
+    )
+    return [_table(sheet, several, trouble, settings) for sheet in sheets]
 
 
-def _sheets(data: bytes) -> Iterator[tuple[str, list[list[Any]]]]:
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """A sheet's name, its cells without empty rows and columns around them, and where these begin (from 0)."""
+
+    name: str
+    rows: list[list[Any]]
+    row: int
+    column: int
+
+
+def _sheets(data: bytes) -> Iterator[_Sheet]:
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(data))
         for meta in book.sheets_metadata:
             if "WorkSheet" in str(meta.typ):
-                yield meta.name, book.get_sheet_by_name(meta.name).to_python(skip_empty_area=True)
+                sheet = book.get_sheet_by_name(meta.name)
+                yield _Sheet(meta.name, sheet.to_python(skip_empty_area=True), *(sheet.start or (0, 0)))
     except (CalamineError, OSError, ValueError) as error:
         raise UnreadableFile(f"cannot read the workbook: {error}", reason=_reason(error)) from error
     except BaseException as error:
@@ -124,8 +140,17 @@ def _number(letters: bytes) -> int:
     return max(number, 1)
 
 
-def _table(part: str, rows: list[list[Any]], settings: Settings) -> RawTable:
-    filled = [[_cell(cell, settings) for cell in row] for row in rows]
+def _letters(number: int) -> str:
+    """A column's letters, the first (1) is A."""
+    letters = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def _table(sheet: _Sheet, several: bool, trouble: str, settings: Settings) -> RawTable:
+    filled = [[_cell(cell, settings) for cell in row] for row in sheet.rows]
     first = next(i for i, row in enumerate(filled) if any(row))
     header, body = filled[first], [row for row in filled[first + 1 :] if any(row)]
     names = [cell or "" for cell in header]
@@ -137,8 +162,14 @@ def _table(part: str, rows: list[list[Any]], settings: Settings) -> RawTable:
         warnings.append(f"truncated: rows beyond {settings.max_rows:,} were left out")
         body = body[: settings.max_rows]
     arrays = [pa.array([row[i] for row in body], pa.string()) for i in range(len(names))]
-    data = pa.table(arrays, names=unique_names(names))
-    return RawTable(data, tuple(names), "workbook", part, tuple(warnings), bool(warnings))
+    made = unique_names(names)
+    top, left, bottom = sheet.row + first + 1, sheet.column + 1, sheet.row + len(sheet.rows)
+    area = f"{_letters(left)}{top}:{_letters(left + len(header) - 1)}{bottom}"
+    reading = Reading(place=f"{sheet.name}!{area}", header=made == names, trouble=trouble)
+    part = sheet.name if several else ""
+    return RawTable(
+        pa.table(arrays, names=made), tuple(names), "workbook", part, tuple(warnings), bool(warnings), reading
+    )
 
 
 def _cell(value: Any, settings: Settings) -> str | None:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from tablelens.discover.source import YOURS, Source
 from tablelens.discover.view import LakeView, Mask
 from tablelens.index.postings import FULL
 from tablelens.profile.normalize import hash_cells
@@ -36,10 +37,11 @@ class Query:
     """Unit vector, shape (d,), or None where the column has none (numbers, dates)."""
     place: int = -1
     table_id: int = -1
-    source: str = ""
-    """What a FROM clause reads the table from."""
+    source: Source = YOURS
+    """What a FROM clause reads the table with."""
     excluded: str = ""
     """Why the column joins with nothing, or nothing."""
+    null_words: tuple[str, ...] = ()
 
     @cached_property
     def places(self) -> npt.NDArray[np.int64]:

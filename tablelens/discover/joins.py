@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from tablelens.discover import sql
 from tablelens.discover.allowed import Allowed
-from tablelens.discover.evidence import Counted, Query, count, evidence_of, held_cells, same_spelling
+from tablelens.discover.condition import condition_of
+from tablelens.discover.evidence import Counted, Query, count, evidence_of, held_cells
 from tablelens.discover.rank import Calibration, hubness
 from tablelens.discover.view import LakeView
 from tablelens.errors import UsageError
@@ -53,11 +54,10 @@ class Request:
             raise UsageError(f"unknown mode {self.mode!r}", f"known modes: {', '.join(MODES)}")
         if not 1 <= self.k <= 10_000:
             raise UsageError(f"k is {self.k}", "k lies between 1 and 10000")
-        if self.per_table < 0 or not 0 <= self.threshold <= 1:
-            raise UsageError(
-                f"per_table is {self.per_table}, threshold {self.threshold}",
-                "per_table is 0 or more, threshold lies between 0 and 1",
-            )
+        if self.per_table < 0:
+            raise UsageError(f"per_table is {self.per_table}", "per_table is 0, for no limit, or more")
+        if not 0 <= self.threshold <= 1:
+            raise UsageError(f"threshold is {self.threshold}", "threshold is a probability, between 0 and 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,22 +268,14 @@ def _shown(view: LakeView, ranked: Ranked, request: Request) -> list[int]:
     return shown
 
 
-def condition(query: Query, place: int, matched: Sequence[str], left: str = "a", right: str = "b") -> str:
-    """The ON of the join of a query with a candidate, for two table aliases."""
-    view = query.view
-    names = f"{left}.{sql.identifier(query.name)}", f"{right}.{sql.identifier(view.value('column', place))}"
-    same = same_spelling(query, place, held_cells(query, place))
-    kinds = query.kind, view.value("kind", place)
-    return sql.equal(*names, sql.comparison(query.family, kinds, matched, same_spelling=same))
-
-
 def _hit(query: Query, ranked: Ranked, i: int, judged: Mapping[int, bool]) -> Hit:
     view, place = query.view, int(ranked.counted.places[i])
     cosine = None if np.isnan(ranked.cosine[i]) else float(ranked.cosine[i])
     held = held_cells(query, place)
     evidence = evidence_of(query, ranked.counted, i, held, cosine)
     ref = view.ref(place)
-    on = condition(query, place, evidence.matched)
+    on = condition_of(query, place, held)
+    theirs = view.source(place)
     notes = []
     verdict = judged.get(place)
     if verdict is not None:
@@ -297,8 +289,8 @@ def _hit(query: Query, ranked: Ranked, i: int, judged: Mapping[int, bool]) -> Hi
         score=round(float(np.nan_to_num(ranked.score[i])), 6),
         probability=round(float(ranked.probability[i]), 4),
         evidence=evidence,
-        sql=sql.join(query.source, view.source(place), [on]),
-        notes=tuple(notes),
+        sql=sql.join(query.source.sql, theirs.sql, on.sql),
+        notes=(*notes, *on.notes, *dict.fromkeys([*query.source.notes, *theirs.notes])),
         hub=round(float(ranked.hub), 6),
         verdict=verdict,
     )

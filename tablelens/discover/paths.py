@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tablelens.discover import sql
+from tablelens.discover.condition import condition_of
+from tablelens.discover.evidence import held_cells
 from tablelens.discover.joins import Request, find_joins
 from tablelens.discover.query import query_of_place
 from tablelens.discover.verdicts import judged
@@ -40,6 +42,7 @@ class JoinPath:
     steps: tuple[Step, ...]
     probability: float
     sql: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -118,21 +121,19 @@ class PathFinder:
 
     def _path(self, steps: Sequence[Step]) -> JoinPath:
         probability = float(np.prod([step.probability for step in steps]))
-        return JoinPath(tuple(steps), round(probability, 4), self._sql(steps))
+        return JoinPath(tuple(steps), round(probability, 4), *self._sql(steps))
 
-    def _sql(self, steps: Sequence[Step]) -> str:
-        first = steps[0].left
-        alias = {(first.lake, first.table): "t0"}
-        lines = ["SELECT *", f"FROM {self.view.source(self._place(first))} AS t0"]
-        for number, step in enumerate(steps, 1):
-            left, right = step.left, step.right
-            alias[right.lake, right.table] = f"t{number}"
-            family = self.view.value("family", self._place(left))
-            how = sql.comparison(family, (left.kind, right.kind), step.evidence.matched)
-            a, b = (f"{alias[ref.lake, ref.table]}.{sql.identifier(ref.column)}" for ref in (left, right))
-            on = sql.equal(a, b, how)
-            lines.append(f"JOIN {self.view.source(self._place(right))} AS t{number}\n  ON {on}")
-        return "\n".join(lines)
+    def _sql(self, steps: Sequence[Step]) -> tuple[str, tuple[str, ...]]:
+        """The joins in SQL, and what there is to say of it."""
+        sources = [self.view.source(self._place(column)) for column in (steps[0].left, *(s.right for s in steps))]
+        conditions = []
+        for number, step in enumerate(steps):
+            query, place = query_of_place(self.view, self._place(step.left)), self._place(step.right)
+            held = held_cells(query, place)
+            conditions.append(condition_of(query, place, held, (f"t{number}", f"t{number + 1}")))
+        notes = [*(note for each in conditions for note in each.notes), *(n for each in sources for n in each.notes)]
+        made = sql.chain((source.sql for source in sources), (each.sql for each in conditions))
+        return made, tuple(dict.fromkeys(notes))
 
     def _place(self, column: ColumnRef) -> int:
         return int(self.view.generation.places(np.array([column.id]))[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tablelens.discover.evidence import Query
+from tablelens.discover.source import YOURS, Source
 from tablelens.discover.view import LakeView
 from tablelens.types import ColumnProfile, Vectors
 
@@ -33,11 +34,12 @@ def query_of_place(view: LakeView, place: int) -> Query:
         table_id=int(view.table_ids[place]),
         source=view.source(place),
         excluded=view.value("excluded", place),
+        null_words=tuple(view.value("null_words", place)),
     )
 
 
 def query_of_profile(
-    view: LakeView, profile: ColumnProfile, vectors: Vectors | None, table: str = "", source: str = ""
+    view: LakeView, profile: ColumnProfile, vectors: Vectors | None, table: str = "", source: Source = YOURS
 ) -> Query:
     """A column from outside the lake, with its query vector of shape (1, d) if it has one."""
     return Query(
@@ -55,4 +57,5 @@ def query_of_profile(
         vector=None if vectors is None else vectors[0],
         source=source,
         excluded=profile.excluded,
+        null_words=profile.null_words,
     )

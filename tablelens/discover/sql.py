@@ -1,31 +1,9 @@
-"""The join as SQL that DuckDB runs: every name quoted, every path literal."""
+"""Names, texts and paths quoted for DuckDB, and joins put together from them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Literal
-
-from tablelens.types import Family, Kind
-
-_READERS = {
-    "parquet": "read_parquet({path})",
-    "json": "read_json_auto({path})",
-    "excel": "read_xlsx({path}, all_varchar = true{sheet})",
-    "delimited": "read_csv({path}, header = true, all_varchar = true)",
-}
-_FORMATS = {
-    ".parquet": "parquet", ".pq": "parquet", ".json": "json", ".ndjson": "json", ".jsonl": "json",
-    ".xlsx": "excel", ".xlsm": "excel", ".xls": "excel", ".xlsb": "excel", ".ods": "excel",
-}  # fmt: skip
-Comparison = Literal["spelling", "text", "integer", "number", "date"]
-_SIDES: dict[Comparison, str] = {
-    "spelling": "{}::VARCHAR",
-    "text": r"lower(trim(regexp_replace({}::VARCHAR, '\s+', ' ', 'g')))",
-    "integer": "TRY_CAST({} AS DECIMAL(38, 9))",
-    "number": "TRY_CAST({} AS DOUBLE)",
-    "date": "TRY_CAST({} AS TIMESTAMP)",
-}
 
 
 def identifier(name: str) -> str:
@@ -55,40 +33,34 @@ def file_literal(path: str) -> str:
     return literal("".join(f"[{letter}]" if letter in "*?[" else letter for letter in path))
 
 
-def source(path: str, part: str = "", *, typed: bool = False) -> str:
-    """What a FROM clause reads a file with; cells of text formats as they are written, or as DuckDB types them."""
-    suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes]
-    kind = next((_FORMATS[suffix] for suffix in reversed(suffixes) if suffix in _FORMATS), "delimited")
-    sheet = f", sheet = {literal(part)}" if part else ""
-    reader = _READERS[kind].replace(", all_varchar = true", "") if typed else _READERS[kind]
-    return reader.format(path=file_literal(path), sheet=sheet)
+def call(function: str, path: str, options: Mapping[str, str]) -> str:
+    """A function that reads a file, with its options; a folder named ``a=b`` makes no column.
 
-
-def comparison(
-    family: Family, kinds: tuple[Kind, Kind], matched: Sequence[str], *, same_spelling: bool = False
-) -> Comparison:
-    """How SQL has to compare two columns so that it joins the values that were counted as equal.
-
-    Long ids need more digits than a double has, and a typed file spells its days as it likes.
+    >>> call("read_parquet", "y=1/x.parquet", {})
+    "read_parquet('y=1/x.parquet', hive_partitioning = false)"
     """
-    if family == "number":
-        return "integer" if set(kinds) == {"integer"} else "number"
-    if family == "date" and matched and all(cell[:4].isdigit() for cell in matched):
-        return "date"
-    return "spelling" if same_spelling else "text"
+    hive = {"hive_partitioning": "false"} if "=" in str(PurePosixPath(path).parent) else {}
+    return f"{function}({file_literal(path)}{''.join(f', {k} = {v}' for k, v in {**options, **hive}.items())})"
 
 
-def equal(a: str, b: str, how: Comparison) -> str:
-    """Equality of two SQL expressions.
+def struct(members: Mapping[str, str]) -> str:
+    """A struct literal of expressions.
 
-    >>> equal("a.x", "b.y", "number")
-    'TRY_CAST(a.x AS DOUBLE) = TRY_CAST(b.y AS DOUBLE)'
+    >>> struct({"x": "'VARCHAR'"})
+    "{'x': 'VARCHAR'}"
     """
-    side = _SIDES[how]
-    return f"{side.format(a)} = {side.format(b)}"
+    return "{" + ", ".join(f"{literal(name)}: {value}" for name, value in members.items()) + "}"
 
 
-def join(left_source: str, right_source: str, conditions: Iterable[str]) -> str:
+def join(left_source: str, right_source: str, condition: str) -> str:
     """A join of two sources, ready to run."""
-    on = "\n AND ".join(conditions)
-    return f"SELECT *\nFROM {left_source} AS a\nJOIN {right_source} AS b\n  ON {on}"
+    return f"SELECT *\nFROM {left_source} AS a\nJOIN {right_source} AS b\n  ON {condition}"
+
+
+def chain(sources: Iterable[str], conditions: Iterable[str]) -> str:
+    """A join of sources ``t0``, ``t1``, … by the condition that ties each to those before it."""
+    first, *others = sources
+    lines = ["SELECT *", f"FROM {first} AS t0"]
+    for number, (source, on) in enumerate(zip(others, conditions, strict=True), 1):
+        lines.append(f"JOIN {source} AS t{number}\n  ON {on}")
+    return "\n".join(lines)

@@ -8,18 +8,18 @@ from collections import defaultdict
 from collections.abc import KeysView, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tablelens.crawl.walk import BOOKS, PACKED, TEXT, WHOLE
-from tablelens.discover import sql
-from tablelens.errors import UnknownColumn, UnknownTable, UsageError
+from tablelens.crawl.walk import PACKED, TEXT, WHOLE
+from tablelens.discover.source import Source, TableFile, source_of
+from tablelens.errors import UnknownColumn, UnknownLake, UnknownTable, UsageError
 from tablelens.index.generation import Generation
-from tablelens.types import ColumnRef, Family, Ids
+from tablelens.types import ColumnRef, Family, Ids, Kind, Reading
 
 Mask = npt.NDArray[np.bool_]
 FAMILIES = ("", "text", "number", "date")
@@ -110,26 +110,42 @@ class LakeView:
         places = np.flatnonzero(self.embedded)
         return places[:: max(len(places) // SAMPLE, 1)]
 
-    def source(self, place: int) -> str:
-        """What a FROM clause reads a column's table from."""
-        return sql.source(*self.file(place))
+    def source(self, place: int) -> Source:
+        """What a FROM clause reads a column's table with."""
+        table = int(self.table_ids[place])
+        if table not in self._sources:
+            self._sources[table] = source_of(self.file(place))
+        return self._sources[table]
 
-    def file(self, place: int) -> tuple[str, str]:
-        """The file that holds a column, and the sheet of it where it is a workbook."""
-        path, part = file_and_part(self.value("table", place))
+    @cached_property
+    def _sources(self) -> dict[int, Source]:
+        return {}
+
+    def file(self, place: int) -> TableFile:
+        """The table that holds a column, and the file that holds the table."""
+        table, part = self.value("table", place), self.value("part", place)
+        path = table.removesuffix(f"#{part}") if part else table
         root = self.generation.roots[self.value("lake", place)]
-        return root if os.path.isfile(root) else f"{root}/{path}", part
+        columns = self.places_of(int(self.table_ids[place]))
+        return TableFile(
+            path=root if os.path.isfile(root) else f"{root}/{path}",
+            table=self._full_name(place) if len(self.generation.roots) > 1 else table,
+            format=self.value("format", place),
+            reading=Reading.of(self.value("reading", place)),
+            names=self.generation.columns["column"].slice(columns[0], len(columns)).to_pylist(),
+            part=part,
+        )
 
     @cached_property
     def _tables(self) -> dict[str, list[tuple[int, int]]]:
         """The (first, last + 1) place of each table's columns, by every name that the table answers to."""
         starts = np.flatnonzero(np.diff(self.table_ids, prepend=-1))
         ends = np.append(starts, len(self))[1:]
-        some = self.generation.columns.select(["lake", "table"]).take(pa.array(starts))
+        some = self.generation.columns.select(["lake", "table", "part"]).take(pa.array(starts))
         found: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        fields = (starts.tolist(), ends.tolist(), some["lake"].to_pylist(), some["table"].to_pylist())
-        for start, end, lake, table in zip(*fields, strict=True):
-            for name, _ in names_of_table(lake, table):
+        fields = (starts.tolist(), ends.tolist(), *(some[name].to_pylist() for name in some.column_names))
+        for start, end, lake, table, part in zip(*fields, strict=True):
+            for name, _ in names_of_table(lake, table, part):
                 found[name].append((start, end))
         return found
 
@@ -137,6 +153,11 @@ class LakeView:
     def table_names(self) -> KeysView[str]:
         """Every name that some table answers to."""
         return self._tables.keys()
+
+    @property
+    def tables(self) -> int:
+        """How many tables there are."""
+        return int(np.count_nonzero(np.diff(self.table_ids, prepend=-1)))
 
     @cached_property
     def names(self) -> Sequence[str]:
@@ -164,7 +185,8 @@ class LakeView:
         """
         runs = self._tables.get(table, [])
         if not runs:
-            raise UnknownTable.among("table", table, self._tables, "`tablelens status --tables` lists the tables")
+            hint = "`tablelens status --tables` lists the tables"
+            raise UnknownTable.among("table", table, self._tables, hint, count=self.tables)
         if len(runs) > 1:  # a whole name wins over one without its suffix
             whole = [run for run in runs if table in (self.value("table", run[0]), self._full_name(run[0]))]
             runs = whole if len(whole) == 1 else runs
@@ -236,6 +258,9 @@ class LakeView:
         """Columns of a lake, of tables that match a glob, of a kind; None where nothing is asked.
 
         The masks of the last filters are kept, so that asking one again costs nothing.
+
+        Raises:
+            UnknownLake, UsageError: there is no such lake or kind, or no table matches.
         """
         if lake is None and tables is None and kind is None:
             return None
@@ -251,10 +276,16 @@ class LakeView:
         return {}
 
     def _mask(self, lake: str | None, tables: str | None, kind: str | None) -> Mask:
+        if lake is not None and lake not in self.generation.roots:
+            raise UnknownLake.among("lake", lake, self.generation.roots, "`tablelens status` lists the lakes")
+        if kind is not None and kind not in get_args(Kind):
+            raise UsageError(f"unknown kind {kind!r}", f"known kinds: {', '.join(get_args(Kind))}")
         masks = [self._equal(name, value) for name, value in (("lake", lake), ("kind", kind)) if value is not None]
         if tables is not None:
             names = self.generation.columns["table"]
             fits = [name for name in pc.unique(names).to_pylist() if fnmatch.fnmatchcase(name, tables)]
+            if not fits:
+                raise UsageError(f"no table matches {tables!r}", "`tablelens status --tables` lists the tables")
             masks.append(np.asarray(pc.is_in(names, pa.array(fits, names.type))))
         return np.asarray(np.logical_and.reduce(masks))
 
@@ -262,37 +293,26 @@ class LakeView:
         return str(self.names[self._tables[table][0][0]])
 
 
-def bare_name(table: str) -> str:
-    """A table's name without the suffixes of its file.
+def bare_name(table: str, part: str = "") -> str:
+    """A table's name without the suffixes of its file; ``part`` is what follows the # of its name.
 
-    >>> bare_name("world/cities.csv.gz"), bare_name("book.xlsx#Sheet 1")
-    ('world/cities', 'book#Sheet 1')
+    >>> bare_name("world/cities.csv.gz"), bare_name("book.xlsx#Sheet 1", "Sheet 1"), bare_name("no#1.csv")
+    ('world/cities', 'book#Sheet 1', 'no#1')
     """
-    path, part = file_and_part(table)
+    tail = f"#{part}" if part else ""
+    path = table.removesuffix(tail)
     while (dot := path.rfind(".")) > path.rfind("/") + 1 and path[dot:].lower() in SUFFIXES:
         path = path[:dot]
-    return f"{path}#{part}" if part else path
+    return path + tail
 
 
-def names_of_table(lake: str, table: str) -> set[tuple[str, bool]]:
+def names_of_table(lake: str, table: str, part: str = "") -> set[tuple[str, bool]]:
     """The names that a table answers to, and whether each is a whole one.
 
     >>> sorted(names_of_table("shop", "orders.csv"))
     [('orders', False), ('orders.csv', True), ('shop:orders', False), ('shop:orders.csv', True)]
     """
-    return {(prefix + name, name == table) for name in (table, bare_name(table)) for prefix in ("", f"{lake}:")}
-
-
-def file_and_part(table: str) -> tuple[str, str]:
-    """The path and the sheet in a table's name; a # after anything but a workbook is one of the path.
-
-    >>> file_and_part("book.xlsx#Sheet #1"), file_and_part("no#1.csv")
-    (('book.xlsx', 'Sheet #1'), ('no#1.csv', ''))
-    """
-    for place, letter in enumerate(table):
-        if letter == "#" and table[:place].lower().endswith(BOOKS):
-            return table[:place], table[place + 1 :]
-    return table, ""
+    return {(prefix + name, name == table) for name in (table, bare_name(table, part)) for prefix in ("", f"{lake}:")}
 
 
 SUFFIXES = frozenset((*TEXT, *WHOLE, *PACKED))

@@ -16,7 +16,7 @@ from tablelens.encoders.sentence import SentenceEncoder
 from tablelens.encoders.static import CONFIG, StaticEncoder
 from tablelens.errors import EncoderError, MissingExtra, UnknownEncoder
 
-__all__ = ["ColumnEncoder", "SentenceEncoder", "StaticEncoder", "encoder_names", "load_encoder"]
+__all__ = ["ColumnEncoder", "SentenceEncoder", "StaticEncoder", "encoder_names", "lasting_name", "load_encoder"]
 
 GROUP = "tablelens.encoders"
 STATIC = "static"
@@ -48,6 +48,12 @@ def load_encoder(name: str) -> ColumnEncoder:
     if _looks_like_model(name) and importlib.util.find_spec("sentence_transformers") is not None:
         return SentenceEncoder(name)
     raise UnknownEncoder.among("encoder", name, [STATIC, *plugins], _cure(name))
+
+
+def lasting_name(name: str) -> str:
+    """The name by which an encoder is found from any working folder: a folder's whole path."""
+    folder = Path(name).expanduser()
+    return name if name in encoder_names() or not folder.is_dir() else str(folder.resolve())
 
 
 def encoder_names() -> tuple[str, ...]:

@@ -38,7 +38,7 @@ from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
 from tablelens.types import Ids
 
-FORMAT = 2
+FORMAT = 3
 KINDS: dict[str, type[ExactIndex | HnswIndex | IvfIndex]] = {
     "exact": ExactIndex,
     "hnsw": HnswIndex,

@@ -87,14 +87,14 @@ def spoken_of(columns: pa.Table, words: WordIndex, encoder: ColumnEncoder, setti
     """What the SQL of the snapshot cannot tell from the catalogue."""
     calibration = Calibration.of(encoder.name)
     weights = [calibration.bias, *calibration.weights]
-    tables = columns.select(["lake", "table", "table_id"]).group_by(["lake", "table", "table_id"]).aggregate([])
+    tables = columns.group_by(["lake", "table", "part", "table_id"]).aggregate([])
     names = pc.unique(columns["column"]).to_pylist()
     return Spoken(
         pa.Table.from_pylist(
             [
                 {"name": name, "table_id": row["table_id"], "whole": whole}
                 for row in tables.to_pylist()
-                for name, whole in names_of_table(row["lake"], row["table"])
+                for name, whole in names_of_table(row["lake"], row["table"], row["part"])
             ],
             TABLE_NAMES,
         ),

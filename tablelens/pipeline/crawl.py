@@ -34,7 +34,7 @@ BY_RULE = frozenset({"symlink", "special"})
 """Entries that a crawl leaves out by rule; anything else that it cannot take is a failure."""
 ATTEMPTS = 3
 """Crawls that try a file again whose reader crashed or ran out of time; others wait until the file changes."""
-PROFILE_VERSION = 4
+PROFILE_VERSION = 5
 """Rises when the same file would give another profile."""
 
 
@@ -68,6 +68,7 @@ def crawl(
     watch = Stopwatch()
     encoder = load_encoder(settings.encoder)
     with Catalog(home / "catalog.duckdb") as catalog:
+        settings.remember(home)
         lake_id = catalog.lake(name, str(root))
         run = catalog.begin_crawl(lake_id)
         config = profile_config(settings)
@@ -89,6 +90,19 @@ def crawl(
         )  # fmt: skip
         catalog.end_crawl(run, report.as_dict())
     return report
+
+
+def forget(home: Path, name: str, settings: Settings, progress: Progress) -> int:
+    """Forget a lake and all that is known of it, and let a new generation answer; its number. Its files stay.
+
+    Raises:
+        UnknownLake: no lake of that name.
+        CatalogLocked: another process is crawling in this home.
+    """
+    encoder = load_encoder(settings.encoder)
+    with Catalog(home / "catalog.duckdb") as catalog:
+        catalog.drop_lake(name)
+        return build_generation(home, catalog, encoder, settings, progress, Stopwatch())
 
 
 def profile_config(settings: Settings) -> str:

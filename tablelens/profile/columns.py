@@ -41,6 +41,7 @@ class _Distinct:
     """For each row the place of its cell among the cells as written, null where there is none."""
     written: Counts
     """For each cell as written the place of its value in ``hashes``, -1 where it has none."""
+    null_words: tuple[str, ...]
 
     def codes(self) -> Counts:
         """For each row the place of its value among the sorted hashes, -1 where it has none."""
@@ -69,6 +70,7 @@ def profile_table(path: str, table: RawTable, settings: Settings) -> TableProfil
         table.warnings,
         table.truncated,
         align(codes),
+        table.reading,
     )
 
 
@@ -121,6 +123,7 @@ def _profile(
         density=_density(scale) if kind == "integer" else 0.0,
         key=len(found.values) == len(data) > 0,
         excluded=_excluded(kind, len(found.values)),
+        null_words=found.null_words,
     )
 
 
@@ -170,9 +173,11 @@ def _distinct(cells: pa.Array) -> _Distinct:
     counts: list[int] = []
     most: list[int] = []
     written = np.full(size, -1, np.int64)
+    words: set[str] = set()
     for i, (cell, count) in enumerate(zip(coded.dictionary.to_pylist(), totals.tolist(), strict=True)):
         value = normalize(cell)
         if value is None:
+            words.add(" ".join(cell.split()).lower())
             continue
         place = merged.setdefault(value, len(merged))
         written[i] = place
@@ -190,7 +195,13 @@ def _distinct(cells: pa.Array) -> _Distinct:
     turned = np.append(np.argsort(order), -1)
     places = order.tolist()
     return _Distinct(
-        [values[i] for i in places], [forms[i] for i in places], tally[order], hashes[order], rows, turned[written]
+        [values[i] for i in places],
+        [forms[i] for i in places],
+        tally[order],
+        hashes[order],
+        rows,
+        turned[written],
+        tuple(sorted(words)),
     )
 
 
@@ -231,8 +242,9 @@ def _extremes(found: _Distinct, scale: npt.NDArray[np.float64]) -> tuple[str | N
 
 def _histogram(scale: npt.NDArray[np.float64], counts: Counts) -> tuple[tuple[float, ...], tuple[int, ...]] | None:
     usable = np.isfinite(scale)
-    if not usable.any() or not np.isfinite(np.ptp(scale[usable])):
-        return None
+    with np.errstate(over="ignore"):  # from end to end of what a float can hold is infinitely far
+        if not usable.any() or not np.isfinite(np.ptp(scale[usable])):
+            return None
     try:
         heights, edges = np.histogram(scale[usable], bins=BINS, weights=counts[usable])
     except ValueError:  # long ids so near to each other that no float lies between two edges

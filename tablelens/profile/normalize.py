@@ -36,7 +36,7 @@ def normalize(cell: str) -> str | None:
     >>> normalize("  New\tYork "), normalize("+1.50"), normalize("01001"), normalize("N/A")
     ('new york', '1.5', '01001', None)
     """
-    folded = cell.lower() if cell.isascii() else _fold(cell)
+    folded = cell.lower() if cell.isascii() else fold(cell)
     value = " ".join(folded.split())
     if value in NULL_WORDS:
         return None
@@ -62,7 +62,7 @@ def hash_values(values: Iterable[str]) -> Hashes:
     return np.unique(np.fromiter(map(hash_value, values), np.uint64))
 
 
-def _fold(cell: str) -> str:
+def fold(cell: str) -> str:
     """Unicode's NFKC_Casefold, less its default-ignorable characters."""
     for _ in range(2):  # folding can undo composition, and composing can make a foldable character
         cell = unicodedata.normalize("NFKC", cell.casefold())

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from tablelens.discover import sql
+from tablelens.discover.source import TableFile, source_of
 from tablelens.errors import TablelensError, UsageError
 from tablelens.lake import Lake
 from tablelens.sql.functions import register
@@ -96,17 +97,19 @@ class Session:
         view = self.lake.view
         said = {quoted.replace('""', '"') or bare for quoted, bare in _NAME.findall(statement)}
         for name in (said & view.table_names) - self._views:
-            self._show_table(name, *view.file(int(view.table_places(name)[0])))
+            self._show_table(name, view.file(int(view.table_places(name)[0])))
             self._views.add(name)
 
-    def _show_table(self, name: str, path: str, part: str) -> None:
+    def _show_table(self, name: str, file: TableFile) -> None:
+        source = source_of(file, typed=True)
         try:
-            made = f"SELECT * FROM {sql.source(path, part, typed=True)}"
-            self._connection.execute(f"CREATE VIEW {sql.identifier(name)} AS {made}").fetchall()
-        except (
-            duckdb.Error
-        ):  # what DuckDB cannot read as the crawl did: workbooks, other encodings, JSON of many tables
-            self._connection.register(name, self.lake.read(path, part).data)
+            if not source.notes:
+                made = f"CREATE VIEW {sql.identifier(name)} AS SELECT * FROM {source.sql}"
+                self._connection.execute(made).fetchall()
+                return
+        except duckdb.Error:
+            pass  # types that DuckDB guessed from the first rows do not hold for all
+        self._connection.register(name, self.lake.read(file.path, file.part).data)
 
     def _answer(self, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         timer = threading.Timer(self.seconds, self._connection.interrupt)

@@ -303,6 +303,7 @@ BACK_TO_1 = """
     CREATE TABLE embeddings (column_id BIGINT PRIMARY KEY, content UBIGINT, encoder VARCHAR, revision VARCHAR,
                              template VARCHAR, dtype VARCHAR, vector FLOAT[]);
     INSERT INTO embeddings VALUES (1, 7, 'e', 'r', 't', 'float32', [1, 2]);
+    ALTER TABLE tables DROP COLUMN reading; ALTER TABLE columns DROP COLUMN null_words;
     UPDATE meta SET value = '1' WHERE key = 'schema_version';"""
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tablelens.cli import tend
+from tablelens.cli import check
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def _pretend(lake, revision):
     mine = f"{revision}/{made['template']}/{made['unit']}"
     results = tuple(replace(result, revision=mine, verdict="fail") for result in found.results)
     catalog.keep(lake.home, replace(found, results=results))
-    assert tend.JOIN_DISCOVERY
+    assert check.JOIN_DISCOVERY
 
 
 def test_compare_leaves_with_6_where_a_gate_is_broken(small, run, home, tmp_path):

@@ -2,12 +2,16 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import tablelens.encoders
+from tablelens.catalog.store import Catalog
 from tablelens.index import generation
 from tablelens.settings import Settings
 from tablelens.testing import make_lake
@@ -76,12 +80,87 @@ def test_crawl_errors(tend, home, arguments, code):
 
 
 def test_status(tend, folder):
-    tend("crawl", folder, "--lake", "shop")
+    assert tend("crawl", folder, "--lake", "shop").code == 0
     assert "shop" in tend("status").out
     (lake,) = tend("status", "--json").document["lakes"]
     assert (lake["lake"], lake["tables"], lake["columns"], lake["failed"]) == ("shop", 2, 3, 0)
+    crawled = datetime.fromisoformat(lake["crawled"])
+    assert timedelta(0) <= datetime.now(UTC) - crawled < timedelta(minutes=5)
     assert [table["table"] for table in tend("status", "--tables", "--json").document["tables"]] == ["a.csv", "b.csv"]
     assert tend("status", "--failed").out == "none\n"
+
+
+def test_status_while_a_crawl_is_writing(tend, folder, home):
+    tend("crawl", folder)
+    with Catalog(home / "catalog.duckdb"):
+        done = program("--home", home, "status", "--json")
+    assert (done.returncode, json.loads(done.stdout)["lakes"][0]["tables"]) == (0, 2)
+    assert b"is being written by process" in done.stderr
+
+
+def test_status_after_a_crawl_that_was_cut_off(tend, folder, home):
+    with Catalog(home / "catalog.duckdb") as catalog:
+        catalog.begin_crawl(catalog.lake("lake", str(folder)))
+    (lake,) = tend("status", "--json").document["lakes"]
+    assert (lake["tables"], lake["crawled"]) == (0, "not finished")
+
+
+def test_what_a_crawl_was_given_is_remembered(tend, folder, home, monkeypatch):
+    """The next crawl, and preview, go by it; a file or an argument overrules it; so does the default, if given."""
+    (folder / "c.csv").write_text("2024-01-05,17\n2024-01-06,19\n2024-01-07,23\n")
+    assert tend("--set", "header=auto", "crawl", folder).code == 0
+    assert tend("preview", "c", "--json").document["columns"] == ["column_1", "column_2"]
+    assert setting(tend, "header") == ("auto", str(home / "remembered.toml"))
+    assert tend("crawl", folder, "--json").document["read"] == 0
+    assert tend("--set", "header=first", "crawl", folder, "--json").document["read"] == 3
+    assert tend("crawl", folder, "--json").document["read"] == 0
+    assert setting(tend, "header") == ("first", "default")
+    tend("--set", "header=auto", "crawl", folder)
+    (home.parent / "tablelens.toml").write_text("header = 'first'\n")
+    assert setting(tend, "header") == ("first", str(home.parent / "tablelens.toml"))
+
+
+def test_an_encoder_in_a_folder_is_found_from_elsewhere(tend, folder, home, tmp_path, monkeypatch):
+    monkeypatch.delenv("TABLELENS_ENCODER")
+    weights = Path(tablelens.encoders.__file__).parent / "weights"
+    (tmp_path / "mine").symlink_to(weights)
+    monkeypatch.chdir(tmp_path)
+    assert tend("crawl", folder, "--encoder", "mine").code == 0
+    monkeypatch.chdir(home)
+    assert tend("joins", "a.x", "--json").document["hits"]
+    assert tend("crawl", folder, "--json").document["generation"] == 1
+    assert tend("doctor").code == 0
+
+
+def test_forget(tend, folder, tmp_path):
+    other = make_lake(tmp_path / "other", {"c.csv": {"x": WORDS}})
+    tend("crawl", folder)
+    tend("crawl", other)
+    assert {hit["lake"] for hit in tend("joins", "a.x", "--json").document["hits"]} == {"lake", "other"}
+    assert tend("forget", "other").out == "forgot lake other; its files are as they were\n"
+    assert {hit["lake"] for hit in tend("joins", "a.x", "--json").document["hits"]} == {"lake"}
+    assert (other / "c.csv").exists()
+    assert tend("forget", "other", "--json").document["error"]["code"] == "unknown_lake"
+    assert tend("forget", "lake", "--json").document == {"forgotten": "lake", "generation": 4}
+    assert tend("status").out == "none\n"
+    assert tend("joins", "a.x").code == 3
+    assert tend("crawl", folder).code == 0
+
+
+def test_doctor_finds_bad_settings_and_lost_folders(tend, folder, home, monkeypatch):
+    tend("crawl", folder)
+    (home.parent / "tablelens.toml").write_text("template = 'nonsense'\n")
+    checks = {check["check"]: check for check in tend("doctor", "--json").document["checks"]}
+    assert "it may be col," in checks["settings"]["detail"]
+    assert [name for name, check in checks.items() if not check["ok"]] == ["settings"]
+    (home.parent / "tablelens.toml").write_text("encoder = 'nonsense'\n")
+    monkeypatch.delenv("TABLELENS_ENCODER")
+    assert tend("doctor").code == 6
+    (home.parent / "tablelens.toml").unlink()
+    shutil.move(folder, home.parent / "elsewhere")
+    done = tend("doctor", "--json")
+    assert [check["check"] for check in done.document["checks"] if not check["ok"]] == ["index"]
+    assert "tablelens forget" in done.out
 
 
 def test_doctor(tend, folder, home):
@@ -116,7 +195,7 @@ def test_gc_lets_go_of_vectors_of_columns_that_are_gone(tend, folder):
         (folder / "a.csv").write_text("other\n" + "\n".join(f"{word} {i}" for i in range(9)))
         tend("crawl", folder)
     assert tend("gc", "--dry-run", "--json").document["vectors"] == 1
-    assert "1 vectors" in tend("gc").out
+    assert "1 vector of" in tend("gc").out
     assert tend("gc", "--json").document["vectors"] == 0
 
 
@@ -147,9 +226,9 @@ def test_help(run):
 
 
 def commands():
-    from tablelens.cli import ask, demo, measure, tend  # noqa: F401
-    from tablelens.cli.main import cli
+    from tablelens.cli.main import cli, register
 
+    register()
     return sorted(cli.commands)
 
 

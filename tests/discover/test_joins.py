@@ -11,7 +11,7 @@ from tablelens.discover import joins
 from tablelens.discover.evidence import cardinality
 from tablelens.discover.joins import Request
 from tablelens.engines.base import InlineEngine
-from tablelens.errors import UsageError
+from tablelens.errors import UnknownLake, UsageError
 from tablelens.lake import Lake
 from tablelens.testing import make_lake
 
@@ -243,8 +243,9 @@ def test_filters(wide):
     assert {hit.column.table for hit in wide.joins("s/t0.x", k=100, tables="s/t[12].csv").hits} == {
         "s/t1.csv", "s/t2.csv",
     }  # fmt: skip
-    assert wide.joins("s/t0.x", lake="nowhere").hits == ()
-    assert wide.joins("s/t0.x", tables="T*").hits == ()
+    for filters in ({"lake": "nowhere"}, {"tables": "T*"}, {"kind": "letters"}):
+        with pytest.raises((UnknownLake, UsageError), match=next(iter(filters.values())).strip("*")):
+            wide.joins("s/t0.x", **filters)
     kinds = {hit.column.kind for hit in wide.joins("s/t0.x", k=100, kind="text").hits}
     assert kinds == {"text"}
     assert {hit.column.column for hit in wide.joins("s/t0.x", k=100, kind="identifier").hits} <= {"x", "y", "z", "w"}

@@ -89,11 +89,12 @@ def test_places_of_a_table(view):
 
 
 @pytest.mark.parametrize(
-    ("table", "bare"),
+    ("table", "part", "bare"),
     [
-        ("a.csv", "a"), ("a/b.csv.gz", "a/b"), ("a.b.parquet", "a.b"), (".csv", ".csv"), ("x/.csv", "x/.csv"),
-        ("A.CSV", "A"), ("a.txt", "a.txt"), ("b.xlsx#S.csv", "b#S.csv"), ("v1.csv/x", "v1.csv/x"),
+        ("a.csv", "", "a"), ("a/b.csv.gz", "", "a/b"), ("a.b.parquet", "", "a.b"), (".csv", "", ".csv"),
+        ("x/.csv", "", "x/.csv"), ("A.CSV", "", "A"), ("a.txt", "", "a.txt"), ("v1.csv/x", "", "v1.csv/x"),
+        ("b.xlsx#S.csv", "S.csv", "b#S.csv"), ("no#1.json#a#b", "a#b", "no#1#a#b"), ("no#1.csv", "", "no#1"),
     ],
 )  # fmt: skip
-def test_bare_names(table, bare):
-    assert bare_name(table) == bare
+def test_bare_names(table, part, bare):
+    assert bare_name(table, part) == bare
