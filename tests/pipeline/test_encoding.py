@@ -101,9 +101,10 @@ def test_a_template_matters_to_an_encoder_that_reads_the_text(home, folder, monk
     assert crawl(home, folder, values, template="col", stat_unit="words") == []
     text = use(monkeypatch, Reading())
     text.revision = "text"
-    assert crawl(home, folder, text) == ["x", "y"]
+    other = "title-colname-stat-col"
+    assert crawl(home, folder, text, template=other) == ["x", "y"]
     assert crawl(home, folder, text, template="col") == ["x", "y"]
-    assert crawl(home, folder, text) == []
+    assert crawl(home, folder, text, template=other) == []
     assert crawl(home, folder, use(monkeypatch, values)) == []
 
 
