@@ -11,7 +11,7 @@ lists. What makes it fit here:
 - Columns that are copies of each other, of which real lakes have many, lie in one list or few. In an HNSW graph the
   links of a copy lead to other copies alone, and whole families of them cannot be reached; it is so with a graph over
   the centroids too, which is why there is none here, though DeepJoin (Dong et al., PVLDB 16(10) 2023) has one over its
-  inverted file at scale (``benchmarks/scale.py`` compares).
+  inverted file at scale.
 
 The same vectors in the same order make the same index, whatever their labels: k-means draws by a fixed seed, and of
 equal scores the vector that was added first comes first.
