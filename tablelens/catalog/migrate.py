@@ -35,7 +35,10 @@ def migrate(connection: sa.Connection, *, read_only: bool = False) -> None:
             f"the catalogue has schema version {found}, this tablelens knows {SCHEMA_VERSION}", "upgrade tablelens"
         )
     if read_only:
-        raise CatalogError(f"the catalogue has schema version {found}, wanted is {SCHEMA_VERSION}", "crawl again")
+        raise CatalogError(
+            f"the catalogue was written by an older tablelens: schema version {found}, wanted is {SCHEMA_VERSION}",
+            "run `tablelens crawl` again: it brings the catalogue up to date",
+        )
     Base.metadata.create_all(connection)
     if found == 0:
         connection.execute(sa.text("INSERT INTO meta VALUES ('schema_version', '0')"))

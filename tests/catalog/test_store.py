@@ -269,7 +269,7 @@ def test_an_older_schema_is_brought_up(path, monkeypatch):
     monkeypatch.setattr(migrate, "SCHEMA_VERSION", now + 2)
     steps = {now + 1: ("ALTER TABLE lakes ADD COLUMN note VARCHAR",), now + 2: ("UPDATE lakes SET note = 'three'",)}
     monkeypatch.setattr(migrate, "STEPS", steps)
-    with pytest.raises(CatalogError, match="crawl again"):
+    with pytest.raises(CatalogError, match="older tablelens"):
         Catalog(path, read_only=True)
     for _ in range(2):
         with Catalog(path) as catalog:
