@@ -8,7 +8,7 @@ Four parts, each kept in WORK and gone on with where it was cut off:
 - ``models``: 20 tables of the sample lake, 24 rows, 4 to 8 variants a table; these two, MiniLM's weights as a plain
   BERT over whole tables (``bert:``), a TransTab fitted on tables of the sample lake, and the reference models.
 - ``mpnet``: 12 tables, 16 rows, 2 variants; the static encoder, MiniLM and MPNet.
-- ``lake``: 40 tables drawn from a folder (a public lake pack); the static encoder, MiniLM and two reference models.
+- ``lake``: 24 tables drawn from a folder (a public lake pack); the static encoder, MiniLM and two reference models.
 
 Writes benchmarks/results/probes.md and probes.json. No speed is measured, so a shared machine changes nothing but the
 costs, which are upper bounds.
@@ -38,7 +38,7 @@ PARTS = {
     "sample": PRESETS["standard"],
     "models": Budget(tables=20, rows=24, variants=4, most=8),
     "mpnet": Budget(tables=12, rows=16, variants=2, most=2),
-    "lake": Budget(tables=40, rows=40, variants=4, most=8),
+    "lake": Budget(tables=24, rows=24, variants=4, most=8),
 }
 SHOWN = ("cosine", "mcv", "van valen", "self retrieval", "cosine whole")
 RAW = ("row_order", "column_order", "sample_fidelity", "perturbation_robustness", "heterogeneous_context")

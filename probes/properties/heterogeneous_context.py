@@ -136,11 +136,11 @@ def type_auc(
     space: Vectors, kinds: np.ndarray[Any, Any], mine: np.ndarray[Any, Any], others: np.ndarray[Any, Any]
 ) -> float | None:
     """Mean over columns of how surely a column of the same type is nearer than one of another; masks are (n,)."""
-    near = unit(space) @ unit(space).T
+    places = np.flatnonzero(mine)
     found = []
-    for i in np.flatnonzero(mine):
+    for i, near in zip(places, unit(space[places]) @ unit(space).T, strict=True):
         same = others & (kinds == kinds[i])
         other = others & (kinds != kinds[i])
         if same.any() and other.any():
-            found.append(auc(near[i, same], near[i, other]))
+            found.append(auc(near[same], near[other]))
     return float(np.mean(found)) if found else None

@@ -41,6 +41,7 @@ class RowAlignment(Property):
         limits=Limits(0.8, 0.6),
         reference="TEmBed's table shuffling task, 2026",
         floor=0.5,
+        version=2,
         degenerate=False,
     )
 
@@ -88,8 +89,11 @@ def _shuffled(table: Table, rng: random.Random) -> Table:
 
 
 def torn(table: Table, rng: random.Random) -> Table:
-    """Each column but the first shuffled by itself: the same columns, other rows."""
+    """Each column shuffled by itself: the same columns, other rows.
+
+    The first one too: else the torn table would be less changed than the shuffled one, and so nearer.
+    """
     made = table
-    for place in range(1, table.width):
+    for place in range(table.width):
         made = made.with_column(place, rng.sample(table.columns[place], table.rows))
     return made

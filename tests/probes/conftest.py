@@ -4,6 +4,7 @@ import pytest
 from tablelens.probes import statistics
 from tablelens.probes.data import Dataset, generate
 from tablelens.probes.embedding import Embedder
+from tablelens.probes.properties import functional_dependencies
 from tablelens.probes.runner import Probe
 
 
@@ -13,10 +14,12 @@ def dataset():
 
 
 @pytest.fixture
-def probe(dataset):
-    """Make a probe of a model, over generated tables or those given."""
+def probe(dataset, monkeypatch):
+    """Make a probe of a model, over generated tables or those given, and then over no others."""
 
     def make(model, *tables, types=None):
+        if tables:
+            monkeypatch.setattr(functional_dependencies, "GENERATED", 0)
         data = Dataset("test", tables, "ours", types or {}) if tables else dataset
         return Probe(data, Embedder(model), 7)
 
