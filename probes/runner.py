@@ -29,6 +29,7 @@ from .data.dataset import count_reasons
 from .embedding import Cache, Cost, Embedder
 from .invariance import Invariance
 from .models.base import Model
+from .models.reference import FORMULA
 from .results import Estimate, ModelCard, Result, Run
 from .statistics import Interval, bootstrap, bootstrap_mean, tost
 from .tables import digest
@@ -157,8 +158,17 @@ def run(
         results=tuple(found),
         environment=environment(),
         seconds=time.perf_counter() - began,
-        comparisons=contrasts(found, seed),
+        comparisons=contrasts(_contestants(found, cards), seed),
     )
+
+
+def _contestants(found: Sequence[Result], cards: Sequence[ModelCard]) -> list[Result]:
+    """Results of models to be compared: reference models only where there are no two others.
+
+    Each comparison more makes Holm's correction harder on all of them, and what a formula does is known beforehand.
+    """
+    real = {card.name for card in cards if not card.weights.startswith(FORMULA)}
+    return [result for result in found if result.model in real or len(real) < 2]
 
 
 def choose(preset: str, budget: Budget, seed: int, home: Path, lake: str | None = None) -> Dataset:

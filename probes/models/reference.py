@@ -15,6 +15,7 @@ from ..tables import Table, content, digest
 from .base import Piece, Whole, items, stack, text_piece, texts_of
 
 DIMENSION = 256
+FORMULA = "none: a formula"
 
 
 @lru_cache(maxsize=65536)
@@ -28,7 +29,7 @@ class Reference(Whole):
     """What the reference models share: all levels, no weights."""
 
     levels: tuple[Level, ...] = LEVELS
-    weights = "none: a formula"
+    weights = FORMULA
 
     def __init__(self, name: str) -> None:
         self.name = name

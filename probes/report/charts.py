@@ -96,14 +96,14 @@ def forest(rows: Sequence[tuple[str, Estimate, bool]], label: str) -> str:
     if not rows:
         return ""
     reach = max(max(abs(e.low), abs(e.high)) for _, e, _ in rows) or 1.0
-    low, high, begin = -reach, reach, 250
+    low, high, begin = -reach, reach, 290
     zero = _scale(0, low, high, begin, WIDTH - RIGHT)
     height = TOP + 20 * len(rows) + BOTTOM
     parts = [f'<line class="zero" x1="{zero:.1f}" x2="{zero:.1f}" y1="{TOP}" y2="{height - BOTTOM}"/>']
     for i, (name, e, sure) in enumerate(rows):
         y = TOP + 12 + 20 * i
         a, b, c = (_scale(v, low, high, begin, WIDTH - RIGHT) for v in (e.low, e.high, e.value))
-        parts.append(f'<text class="name" x="{begin - 8}" y="{y + 4}">{escape(shorten(name, 40))}</text>')
+        parts.append(f'<text class="name" x="{begin - 8}" y="{y + 4}">{escape(shorten(name, 44))}</text>')
         parts.append(f'<line class="span" x1="{a:.1f}" x2="{b:.1f}" y1="{y}" y2="{y}"/>')
         parts.append(f'<circle class="{"dot" if sure else "hollow"}" cx="{c:.1f}" cy="{y}" r="4"/>')
     return _frame("".join(parts) + _bottom_axis(low, high, height, label, begin), height)
