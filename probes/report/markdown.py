@@ -32,9 +32,8 @@ def report(run: Run) -> str:
             [(c.name, c.max_tokens or "–", number(c.ms_a_column), f"{c.peak_mb:.0f}", c.weights) for c in run.models],
         ),
     ]
-    skips = [(r.model, r.property, r.level, _reasons(r)) for r in run.results if set(r.skipped) - {"level"}]
-    if skips:
-        lines += ["", "Left out, by reason:", "", *grid(["model", "property", "level", "tables"], skips)]
+    if skips := left_out(run):
+        lines += ["", "Left out, by reason:", "", *grid(["property", "level", "tables", "models"], skips)]
     return "\n".join(lines) + "\n"
 
 
@@ -71,20 +70,30 @@ def find(run: Run, card: ModelCard, question: tuple[str, str]) -> Result | None:
     return None
 
 
+def left_out(run: Run) -> list[tuple[str, str, str, str]]:
+    """(property, level, tables left out by reason, models) of all that was left out for another reason than its level."""
+    models: dict[tuple[str, str, str], list[str]] = {}
+    for r in run.results:
+        if set(r.skipped) - {"level"}:
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in r.skipped.items())
+            models.setdefault((get_property(r.property).meta.title, r.level, reasons), []).append(r.model)
+    return [(*key, ", ".join(names) if len(names) < len(run.models) else "all") for key, names in models.items()]
+
+
 def _rows(run: Run) -> list[list[str]]:
     rows = []
     for name, level in applicable(run):
         meta = get_property(name).meta
         found = [find(run, card, (name, level)) for card in run.models]
         title = f"{meta.paper} {meta.title}".strip()
-        rows.append(
-            [title, level, *("" if r is None else f"{SIGNS[r.verdict]} {span(r.figure())}".strip() for r in found)]
-        )
+        rows.append([title, level, *map(_cell, found)])
     return rows
 
 
-def _reasons(result: Result) -> str:
-    return ", ".join(f"{reason}: {count}" for reason, count in result.skipped.items())
+def _cell(result: Result | None) -> str:
+    if result is None or result.verdict == "not applicable":
+        return "" if result is None else SIGNS["not applicable"]
+    return f"{SIGNS[result.verdict]} {span(result.figure())}".strip()
 
 
 def number(value: float | None) -> str:

@@ -14,7 +14,7 @@ from ..measures import above_chance
 from ..registry import get_property
 from ..results import Estimate, ModelCard, Result, Run
 from . import charts
-from .markdown import applicable, find, number, span
+from .markdown import applicable, find, left_out, number, span
 
 MOST_ROWS = 30
 
@@ -218,24 +218,11 @@ def _worst(found: Sequence[tuple[ModelCard, Result]]) -> str:
 
 
 def _coverage(run: Run) -> str:
-    rows = [
-        (
-            r.model,
-            get_property(r.property).meta.title,
-            r.level,
-            r.tables,
-            ", ".join(f"{k}: {n}" for k, n in r.skipped.items()),
-        )
-        for r in run.results
-        if set(r.skipped) - {"level"}
-    ]
+    rows = left_out(run)
     lost = ", ".join(f"{reason}: {count}" for reason, count in run.dataset["skipped"].items())
     intro = f"<p>Of the files themselves: {escape(lost)}.</p>" if lost else ""
-    return intro + (
-        _table(["model", "property", "level", "tables with a figure", "left out, by reason"], rows)
-        if rows
-        else "<p>Nothing.</p>"
-    )
+    headings = ["property", "level", "tables left out, by reason", "models"]
+    return intro + (_table(headings, rows) if rows else "<p>Nothing.</p>")
 
 
 def _cost(run: Run) -> str:
