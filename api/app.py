@@ -17,11 +17,11 @@ from litestar.static_files import create_static_files_router
 from tablelens import __version__
 from tablelens.settings import Settings, find_home
 
+from . import uploads
 from .access import PUBLIC, begin, guard
-from .audit import log as audit_log
-from .audit import open_audit_log
 from .columns import ColumnController
 from .crawls import CrawlController
+from .document import complete
 from .edge import Edge
 from .errors import answer_error
 from .joins import JoinController
@@ -63,17 +63,14 @@ def create_app(
 
     @asynccontextmanager
     async def life(app: Litestar) -> AsyncIterator[None]:
-        handler = open_audit_log(where)
         await service.start()
         try:
             yield
         finally:
             await service.stop()
-            audit_log.removeHandler(handler)
-            handler.close()
 
     app = Litestar(
-        route_handlers=[*CONTROLLERS, _page()],
+        route_handlers=[*CONTROLLERS, uploads.controller(service.settings), _page()],
         openapi_config=_openapi(),
         lifespan=[life],
         guards=[guard],
@@ -87,6 +84,7 @@ def create_app(
         multipart_form_part_limit=50,
     )
     app.state.service = service
+    complete(app.openapi_schema)
     app.asgi_handler = Edge(app.asgi_handler, service, metrics, frozenset(hosts))
     return app
 
@@ -101,7 +99,7 @@ def _openapi() -> OpenAPIConfig:
         title="tablelens",
         version=__version__,
         description=DESCRIPTION,
-        path="/schema",
+        openapi_router=Router(path="/schema", route_handlers=[], opt=PUBLIC, include_in_schema=False),
         render_plugins=[JsonRenderPlugin()],
         use_handler_docstrings=True,
         components=Components(security_schemes={"key": SecurityScheme(**key)}),

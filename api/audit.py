@@ -9,32 +9,46 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 
-log = logging.getLogger("tablelens.audit")
 BYTES, FILES = 10_000_000, 5
 
 
-def open_audit_log(home: Path) -> logging.Handler:
-    """Write the audit log into a home; the handler, to be closed at the end."""
-    home.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(home / "audit.log", maxBytes=BYTES, backupCount=FILES, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
-    return handler
+class AuditLog:
+    """The log of one home; it begins a new file when one is full, and keeps the last five."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._log = logging.Logger("tablelens.audit", logging.INFO)
+
+    def open(self) -> None:
+        """Begin to write."""
+        self._home.mkdir(parents=True, exist_ok=True)
+        path = self._home / "audit.log"
+        handler = RotatingFileHandler(path, maxBytes=BYTES, backupCount=FILES, encoding="utf-8", delay=True)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        self._log.addHandler(handler)
+
+    def close(self) -> None:
+        """Write no more."""
+        for handler in list(self._log.handlers):
+            self._log.removeHandler(handler)
+            handler.close()
+
+    def note(self, event: str, scope: Any, **facts: Any) -> None:
+        """Note an event of a request."""
+        state = scope.get("state", {})
+        visitor, client = state.get("visitor"), scope.get("client")
+        said = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "event": event,
+            "key": visitor.id if visitor else "",
+            "address": client[0] if client else "",
+            "request_id": state.get("request_id", ""),
+            "path": scope.get("path", ""),
+            **facts,
+        }
+        self._log.info("%s", json.dumps(said))  # ASCII: what came from outside cannot steer a terminal or break a line
 
 
 def audit(event: str, scope: Any, **facts: Any) -> None:
-    """Note an event of a request."""
-    state = scope.get("state", {})
-    visitor, client = state.get("visitor"), scope.get("client")
-    note = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "event": event,
-        "key": visitor.id if visitor else "",
-        "address": client[0] if client else "",
-        "request_id": state.get("request_id", ""),
-        "path": scope.get("path", ""),
-        **facts,
-    }
-    log.info(json.dumps(note))  # ASCII: what came from outside cannot steer a terminal or break a line
+    """Note an event in the log of the service that the request came to."""
+    scope["litestar_app"].state.service.audit.note(event, scope, **facts)

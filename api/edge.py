@@ -198,7 +198,7 @@ def _hurried(receive: Receive) -> Receive:
 
 async def _refuse(error: Exception, path: str, request_id: str, send: Send) -> None:
     problem, headers = problem_of(error, path, request_id)
-    if problem.status == 500:
+    if problem.status >= 500:
         log.error("request failed", exc_info=error, extra={"request_id": request_id, "path": path})
     body = msgspec.json.encode(problem)
     fields = {"content-type": PROBLEM, "content-length": str(len(body)), **headers}

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from tablelens.errors import (
     AccessDenied,
+    CatalogError,
     CatalogLocked,
     EncoderError,
     IndexFault,
@@ -93,6 +94,7 @@ STATUS: tuple[tuple[type[TablelensError], int], ...] = (
     (UsageError, 400),
     (EncoderError, 503),
     (IndexFault, 503),
+    (CatalogError, 503),
 )
 """The first class that fits says the status; 500 where none does."""
 
@@ -142,23 +144,38 @@ def problem_of(error: Exception, path: str, request_id: str) -> tuple[Problem, d
     """An error as problem details and the headers that go with it. What is no error of ours tells nothing of itself."""
     headers: dict[str, str] = {}
     where: dict[str, Any] = {"instance": path, "request_id": request_id}
-    if isinstance(error, TablelensError):
+    if isinstance(error, TablelensError) and (isinstance(error, Busy) or status_of(error) < 500):
         status, code, detail = status_of(error), error.code, error.message
         where |= {"hint": error.hint, "limit": getattr(error, "limit", "")}
         if status == 401:
             headers["WWW-Authenticate"] = 'Bearer realm="tablelens"'
         if status in (429, 503):
             headers["Retry-After"] = "1"
+    elif isinstance(error, TablelensError):  # a fault of the home; where that lies is not for everybody
+        status, code, detail = status_of(error), error.code, "the service cannot answer; its log says why"
     elif isinstance(error, HTTPException) and error.status_code < 500:
         status, code, detail = error.status_code, _code(error.status_code), error.detail
         headers |= {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
         if isinstance(error, ValidationException) and isinstance(error.extra, list):
             where["errors"] = error.extra
+    elif isinstance(error, RecursionError):
+        status, code, detail = 400, "usage", "the body is nested too deeply"
     else:
         status, code, detail = 500, "internal", "the service failed; its log says more under the request's id"
-    title = HTTPStatus(status).phrase
+    title = phrase(status)
     kind = f"urn:tablelens:problem:{code}"
     return Problem(type=kind, title=title, status=status, code=code, detail=detail, **where), headers
+
+
+def _too_large(request: Request[Any, Any, Any]) -> TooLarge:
+    limit = request.route_handler.opt.get("body", "max_body_mb")
+    most = getattr(request.app.state.service.settings, limit)
+    return TooLarge(f"the body is larger than {most} MB", "send less", limit)
+
+
+def phrase(status: int) -> str:
+    """A status in words."""
+    return HTTPStatus(status).phrase
 
 
 def _code(status: int) -> str:
@@ -169,7 +186,9 @@ def _code(status: int) -> str:
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """The answer to a request that failed."""
     request_id = str(request.scope.get("state", {}).get("request_id", ""))
+    if getattr(error, "status_code", 0) == 413:
+        error = _too_large(request)
     problem, headers = problem_of(error, request.scope["path"], request_id)
-    if problem.status == 500:
+    if problem.status >= 500 and not isinstance(error, Busy):
         log.error("request failed", exc_info=error, extra={"request_id": request_id, "path": request.scope["path"]})
     return Response(problem, status_code=problem.status, media_type=PROBLEM, headers=headers)

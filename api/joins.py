@@ -1,31 +1,26 @@
-"""Joins with a column that is not in the lake: posted values, or a column of an uploaded file."""
+"""Joins with a column that is not in the lake, given by its values."""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Controller, Request, post
-from litestar.datastructures import UploadFile
-from litestar.params import JSONBody, MultipartBody
+from litestar.params import JSONBody
 from msgspec import Meta
 
-from tablelens.crawl.walk import SUFFIXES
-from tablelens.errors import UnknownColumn, UnreadableFile, UsageError
-from tablelens.types import ColumnProfile, FileOutcome, FoundFile, TableProfile
+from tablelens.errors import UsageError
 
 from . import wire
 from .access import LAKE, snapshot_of
-from .errors import WrongMedia, documented, only_json
+from .errors import documented, only_json
 from .parameters import at_most
-from .schemas import Answer, FileColumn
-from .service import Served, Service
+from .schemas import Answer
+from .service import Served
 from .snapshot import Snapshot
 
-PROFILE = "tablelens.engines.unit:profile_file"
-CHUNK = 1 << 20
+LARGE = 2**63
+"""Whole numbers from here on are read as text."""
 
 
 class Wanted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -50,20 +45,6 @@ class Values(Wanted, kw_only=True, forbid_unknown_fields=True):
     title: Annotated[str, Meta(description="title of its table, a help to vectors")] = ""
 
 
-class File(msgspec.Struct, kw_only=True):
-    """A file that is sent along."""
-
-    file: UploadFile
-
-
-class Upload(Wanted, kw_only=True):
-    """A column of a file that is sent along."""
-
-    file: UploadFile
-    column: Annotated[str, Meta(description="name of the column")]
-    sheet: Annotated[str, Meta(description="sheet of a workbook; the first one if empty")] = ""
-
-
 class JoinController(Controller):
     """Joins from outside the lake."""
 
@@ -78,35 +59,9 @@ class JoinController(Controller):
         at_most("k", data.k, service.settings, "max_k")
         return await service.run(_of_values, snapshot_of(request), data)
 
-    @post("/file", operation_id="joinFile", summary="Columns that join with a column of an uploaded file",
-          status_code=200, opt=LAKE, responses=documented(413, 415, 422))  # fmt: skip
-    async def file(
-        self,
-        request: Request[Any, Any, Any],
-        service: Served,
-        data: MultipartBody[Upload],
-    ) -> Answer:
-        """The file is read in a process of its own, and removed."""
-        at_most("k", data.k, service.settings, "max_k")
-        with tempfile.TemporaryDirectory(prefix="tablelens-") as folder:
-            file = await _saved(data.file, Path(folder))
-            return await service.run(_of_file, service, snapshot_of(request), file, data)
 
-    @post("/file/columns", operation_id="listFileColumns", summary="The columns of an uploaded file",
-          status_code=200, responses=documented(413, 415, 422))  # fmt: skip
-    async def columns(
-        self,
-        service: Served,
-        data: MultipartBody[File],
-    ) -> list[FileColumn]:
-        """What a file holds, to choose a column of it. It is removed at once."""
-        with tempfile.TemporaryDirectory(prefix="tablelens-") as folder:
-            file = await _saved(data.file, Path(folder))
-            tables = await service.run(_profiled, service, file)
-        return [_file_column(table.part, column) for table in tables for column in table.columns]
-
-
-def _options(wanted: Wanted) -> dict[str, Any]:
+def options(wanted: Wanted) -> dict[str, Any]:
+    """The same as ``Lake.answer`` takes it."""
     return {name: getattr(wanted, name) for name in Wanted.__struct_fields__}
 
 
@@ -115,49 +70,7 @@ def _of_values(snapshot: Snapshot, data: Values) -> Answer:
         raise UsageError("a value is a list or an object", "give text, numbers, booleans or null")
     kinds = {type(value) for value in data.values} - {type(None)}
     values: list[Any] = data.values
-    if len(kinds) > 1:  # as a column of a text file would be
+    if len(kinds) > 1 or any(isinstance(value, int) and abs(value) >= LARGE for value in values):  # as in a text file
         values = [None if value is None else str(value) for value in values]
     query = snapshot.lake.outside_query(values, data.name, data.title)
-    return wire.answer(snapshot, query, snapshot.lake.answer(query, **_options(data)))
-
-
-async def _saved(upload: UploadFile, folder: Path) -> FoundFile:
-    """The uploaded file under a name of our own: of the one given only the ending counts."""
-    ending = next((ending for ending in SUFFIXES[::-1] if upload.filename.lower().endswith(ending)), "")
-    if not ending:
-        raise WrongMedia(f"{upload.filename[-60:]!r} is of no known kind", f"known endings: {', '.join(SUFFIXES)}")
-    path = folder / f"upload{ending}"
-    with path.open("wb") as target:
-        while part := await upload.read(CHUNK):
-            target.write(part)
-    info = path.stat()
-    return FoundFile(path.name, str(path), info.st_size, info.st_mtime_ns)
-
-
-def _profiled(service: Service, file: FoundFile) -> tuple[TableProfile, ...]:
-    outcome: FileOutcome = service.read(PROFILE, file)
-    if not outcome.ok:
-        raise UnreadableFile(f"the file cannot be read: {outcome.error}", "send another", outcome.reason)
-    return outcome.tables
-
-
-def _file_column(sheet: str, column: ColumnProfile) -> FileColumn:
-    return FileColumn(
-        sheet=sheet, name=column.name, kind=column.kind, rows=column.rows, nulls=column.nulls,
-        distinct=column.distinct, excluded=column.excluded, examples=list(column.cells[:5]),
-    )  # fmt: skip
-
-
-def _of_file(service: Served, snapshot: Snapshot, file: FoundFile, data: Upload) -> Answer:
-    found = _profiled(service, file)
-    tables = {table.part: table for table in found}
-    if data.sheet and data.sheet not in tables:
-        raise UsageError(f"the file has no sheet {data.sheet!r}", f"sheets: {', '.join(tables)}")
-    table = tables[data.sheet] if data.sheet else found[0]
-    columns = {column.name: column for column in table.columns}
-    if data.column not in columns:
-        known = ", ".join(list(columns)[:50])
-        raise UnknownColumn.among("column", data.column, columns, f"columns of the file: {known}")
-    title = Path(data.file.filename).stem
-    query = snapshot.lake.profile_query(columns[data.column], title, columns=list(columns))
-    return wire.answer(snapshot, query, snapshot.lake.answer(query, **_options(data)))
+    return wire.answer(snapshot, query, snapshot.lake.answer(query, **options(data)))

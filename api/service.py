@@ -27,6 +27,7 @@ from tablelens.index import generation
 from tablelens.lake import Lake
 from tablelens.settings import Settings
 
+from .audit import AuditLog
 from .errors import Busy
 from .jobs import Jobs
 from .keys import KeyRing, Visitor
@@ -48,6 +49,7 @@ class Service:
         self.home = home
         self.settings = settings
         self.keys = KeyRing(home)
+        self.audit = AuditLog(home)
         self.jobs = Jobs(home, settings, self.reload)
         self.started = time.monotonic()
         self.draining = False
@@ -69,6 +71,7 @@ class Service:
 
     async def start(self) -> None:
         """Load what there is, and look out for newer generations."""
+        self.audit.open()
         await self.reload()
         self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self.jobs.work())]
 
@@ -90,6 +93,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await anyio.to_thread.run_sync(self._close_readers)
+        self.audit.close()
 
     def _close_readers(self) -> None:
         """Close those that are idle or get so soon; the processes of others end with this one."""

@@ -403,7 +403,7 @@ def as_chunked(values: Any) -> pa.ChunkedArray:
         if pa.types.is_nested(made.type):
             raise TypeError(f"its values are of type {made.type}")
         return made
-    except (TypeError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (TypeError, OverflowError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise UsageError(
             f"cannot take {type(values).__name__} as a column: {error}",
             "give a list, a Series or an Arrow array of one type",

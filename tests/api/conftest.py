@@ -1,15 +1,24 @@
-"""A service in this process, over the tiny lake."""
+"""A service over the tiny lake, in this process or at a port; a home with two lakes, one of them secret."""
 
 import shutil
+import threading
+import time
+from contextlib import contextmanager
 
 import pytest
+import uvicorn
 from litestar.testing import TestClient
 from tablelens.api import create_app
 from tablelens.api.keys import KeyRing
 
+from tablelens.engines.base import InlineEngine
+from tablelens.lake import Lake
 from tablelens.settings import Settings
+from tablelens.testing import make_lake
 
 HOST = "testserver.local"
+SECRET = "zebrafish"
+"""A word that is in every name and many cells of the lake that not everybody may read."""
 
 
 class Client(TestClient):
@@ -30,8 +39,30 @@ class Client(TestClient):
         return self.found("/v1/columns", name=name)["id"]
 
 
-def serve(home, **settings):
-    return Client(create_app(home, Settings(**({"rate_per_minute": 0} | settings)), hosts=[HOST]))
+def serve(home, key=None, **settings):
+    """A client of a service over a home; ``key`` is sent with each request."""
+    made = Client(create_app(home, Settings(**({"rate_per_minute": 0} | settings)), hosts=[HOST]))
+    if key:
+        made.headers["Authorization"] = f"Bearer {key}"
+    return made
+
+
+@contextmanager
+def at_a_port(home, **settings):
+    """The address of a real server over a home."""
+    app = create_app(home, Settings(**({"rate_per_minute": 0} | settings)))
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=30)
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +82,38 @@ def own_home(crawled, tmp_path):
 def ring(own_home):
     """The keys of that copy."""
     return KeyRing(own_home)
+
+
+@pytest.fixture(scope="session")
+def secret_lake(tmp_path_factory):
+    """A lake that shares columns with the tiny one, and tells of itself wherever it shows."""
+    return make_lake(
+        tmp_path_factory.mktemp("lakes") / SECRET,
+        {
+            f"{SECRET}/orders.csv": {
+                f"{SECRET}_id": [f"{SECRET}-{i}" for i in range(60)],
+                "customer_id": [f"C{i:03}" for i in range(60)],  # as in the tiny lake
+                "country": (["France", "Germany", "Italy", "Spain", "Peru", "Chile"] * 10),
+            },
+            f"{SECRET}_countries.csv": {
+                "iso2": ["FR", "DE", "IT", "ES", "PE", "CL"],
+                "country": ["France", "Germany", "Italy", "Spain", "Peru", "Chile"],
+            },
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def two_lakes(crawled, secret_lake, tmp_path_factory):
+    """A home with the tiny lake and the secret one; read only."""
+    home = shutil.copytree(crawled.home, tmp_path_factory.mktemp("homes") / "two")
+    Lake.open(home, encoder="hash").crawl(secret_lake, SECRET, engine=InlineEngine())
+    return home
+
+
+@pytest.fixture(scope="session")
+def keys(two_lakes):
+    """Keys of that home: of an admin, of a reader of each lake, of one who may crawl the tiny one."""
+    ring = KeyRing(two_lakes)
+    scopes = {"admin": "admin", "tiny": "read:tiny", "secret": f"read:{SECRET}", "writer": "write:tiny"}
+    return {name: ring.make(name, [scope])[0] for name, scope in scopes.items()}
