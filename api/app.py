@@ -26,6 +26,7 @@ from .edge import Edge
 from .errors import answer_error
 from .joins import JoinController
 from .lakes import LakeController
+from .mcp_endpoint import McpEndpoint
 from .metrics import Metrics
 from .paths import PathController
 from .probes import ProbeController
@@ -60,6 +61,7 @@ def create_app(
     where = find_home(str(home) if home is not None else None)
     service = Service(where, settings or Settings.load(where))
     metrics = Metrics()
+    endpoint = McpEndpoint(service)
 
     @asynccontextmanager
     async def life(app: Litestar) -> AsyncIterator[None]:
@@ -67,10 +69,11 @@ def create_app(
         try:
             yield
         finally:
+            await endpoint.close()
             await service.stop()
 
     app = Litestar(
-        route_handlers=[*CONTROLLERS, uploads.controller(service.settings), _page()],
+        route_handlers=[*CONTROLLERS, uploads.controller(service.settings), endpoint.handler, _page()],
         openapi_config=_openapi(),
         lifespan=[life],
         guards=[guard],

@@ -37,7 +37,7 @@ from .snapshot import Snapshot
 from .tables import source_of
 
 _PROFILE = """SELECT type, original_name, position, exact, minimum, maximum, lengths, top_values, top_counts,
-    histogram_edges, histogram_counts, cells FROM columns WHERE id = ?"""
+    histogram_edges, histogram_counts, cells FROM column_rows WHERE id = ?"""
 EXAMPLES = 50
 
 
@@ -62,7 +62,7 @@ class ColumnController(Controller):
     async def profile(self, request: Request[Any, Any, Any], service: Served, column_id: ColumnId) -> Profile:
         """Type, counts, extremes, lengths, frequent values, histogram, examples."""
         snapshot = snapshot_of(request)
-        return await service.run(_profile, snapshot, snapshot.place(column_id))
+        return await service.run(profile, snapshot, snapshot.place(column_id))
 
     @get("/{column_id:str}/joins", operation_id="findJoins", summary="Columns that join with this one",
          opt=LAKE, responses=documented())  # fmt: skip
@@ -107,7 +107,7 @@ class ColumnController(Controller):
         snapshot = snapshot_of(request)
         left, right = snapshot.place(column_id), snapshot.place(other_id)
         fetch = wanted(rows, form, service.settings)
-        found, sql = await service.run(_joined, service, snapshot, left, right, fetch)
+        found, sql = await service.run(joined, service, snapshot, left, right, fetch)
         return respond(found, rows, form, sql)
 
 
@@ -116,7 +116,7 @@ def _joins(snapshot: Snapshot, place: int, options: dict[str, Any]) -> Answer:
     return wire.answer(snapshot, query, snapshot.lake.answer(query, **options))
 
 
-def _joined(service: Service, snapshot: Snapshot, left: int, right: int, rows: int) -> tuple[Any, str]:
+def joined(service: Service, snapshot: Snapshot, left: int, right: int, rows: int) -> tuple[Any, str]:
     """(rows, SQL) of the join of two columns."""
     if snapshot.number_of(left) == snapshot.number_of(right):
         raise UnknownColumn("both columns are of the same table", "name columns of two tables")
@@ -125,10 +125,11 @@ def _joined(service: Service, snapshot: Snapshot, left: int, right: int, rows: i
     on = condition_of(query, right, held_cells(query, right), ("t0", "t1")).sql
     sources = [source_of(snapshot, snapshot.number_of(place)) for place in (left, right)]
     task = JoinTask(((sources[0], ""), (sources[1], on)), rows)
-    return service.read(JOINED, task), hit.sql
+    return service.rows(JOINED, task), hit.sql
 
 
-def _profile(snapshot: Snapshot, place: int) -> Profile:
+def profile(snapshot: Snapshot, place: int) -> Profile:
+    """All that is known of a column."""
     (row,) = snapshot.catalogue.rows(_PROFILE, [int(snapshot.view.generation.ids[place])])
     longest, shortest, mean = row["lengths"][:3]
     histogram = None

@@ -15,13 +15,14 @@ from .parameters import PAGE, Cursor, Limit, page
 from .schemas import FailedFile, FailedPage, LakeOut
 from .service import Served
 
-_LAKES = """SELECT l.name, l.root, (SELECT count(*) FROM tables t WHERE t.lake_id = l.id) AS tables,
-    (SELECT count(*) FROM columns c WHERE c.lake_id = l.id) AS columns,
+_LAKES = """SELECT l.name, l.root, (SELECT count(*) FROM table_rows t WHERE t.lake_id = l.id) AS tables,
+    (SELECT count(*) FROM column_rows c WHERE c.lake_id = l.id) AS columns,
     (SELECT count(*) FROM files f WHERE f.lake_id = l.id AND reason <> '') AS failed,
     (SELECT strftime(max(coalesce(finished_at, started_at)), '%Y-%m-%dT%H:%M:%SZ') FROM crawls r
      WHERE r.lake_id = l.id) AS crawled
-    FROM lakes l WHERE list_contains(?, l.name) ORDER BY l.name"""
-_FAILED = """SELECT l.name AS lake, f.path, f.reason, f.error, f.attempts FROM files f JOIN lakes l ON l.id = f.lake_id
+    FROM lake_rows l WHERE list_contains(?, l.name) ORDER BY l.name"""
+_FAILED = """SELECT l.name AS lake, f.path, f.reason, f.error, f.attempts
+    FROM files f JOIN lake_rows l ON l.id = f.lake_id
     WHERE f.reason <> '' AND l.name = ? ORDER BY f.path"""
 
 

@@ -248,9 +248,7 @@ class Step(Out):
     left: ColumnRef
     right: ColumnRef
     probability: float
-    containment: float
-    reverse_containment: float
-    cardinality: str
+    evidence: Evidence
 
 
 class Path(Out):

@@ -21,7 +21,7 @@ from litestar.di import NamedDependency
 
 from tablelens.engines.base import WorkFailure
 from tablelens.engines.local import LocalEngine
-from tablelens.engines.rows import FIRST, Source
+from tablelens.engines.rows import FIRST, Source, received
 from tablelens.errors import LimitReached, NoLake, TablelensError, UnreadableFile
 from tablelens.index import generation
 from tablelens.lake import Lake
@@ -78,7 +78,7 @@ class Service:
     def warm_reader(self) -> None:
         """Start one of the processes that read files, so that the first who looks at rows need not wait for it."""
         with contextlib.suppress(TablelensError):
-            self.read(FIRST, Source(os.devnull), rows=1)
+            self.rows(FIRST, Source(os.devnull), rows=1)
 
     def drain(self) -> None:
         """Take nothing new, and let those go who wait for news of a crawl."""
@@ -187,6 +187,14 @@ class Service:
             self._waiting -= 1
         raise _too_long(self.settings)
 
+    def rows(self, function: str, item: Any, **shared: Any) -> Any:
+        """Rows out of lake files, or names in a query: one of the functions of ``engines.rows``.
+
+        Raises:
+            UsageError, UnreadableFile, LimitReached: as they say.
+        """
+        return received(self.read(function, item, **shared))
+
     def read(self, function: str, item: Any, **shared: Any) -> Any:
         """Do work on lake files in a process that may come to harm; called from a thread of ``run``.
 
@@ -212,9 +220,6 @@ def _unpacked(result: Any, settings: Settings) -> Any:
         raise LimitReached(
             f"reading needs more than {settings.worker_memory_mb} MB", "ask for less", "worker_memory_mb"
         )
-    if result.reason == "error" and result.message.startswith("LimitReached: "):
-        message = result.message.removeprefix("LimitReached: ").partition("\nHint: ")
-        raise LimitReached(message[0], message[2], "query_memory_mb")
     raise UnreadableFile(
         f"the file cannot be read: {result.message}", "crawl again to see what it is now", result.reason
     )

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from tablelens.catalog import verdicts
 from tablelens.discover.paths import PathFinder
 from tablelens.discover.view import bare_name
-from tablelens.errors import UnknownColumn, UnknownTable
+from tablelens.errors import DamagedIndex, UnknownColumn, UnknownTable
 from tablelens.index import generation
+from tablelens.index.generation import REBUILD
 from tablelens.lake import Lake
 from tablelens.types import Ids
 
@@ -27,7 +28,12 @@ class Catalogue:
     """The catalogue's snapshot of one generation; every thread has a cursor of its own."""
 
     def __init__(self, path: str) -> None:
-        self._connection = duckdb.connect(path, read_only=True, config={"threads": 2, "memory_limit": "512MB"})
+        try:
+            self._connection = duckdb.connect(path, read_only=True, config={"threads": 2, "memory_limit": "512MB"})
+        except duckdb.Error as error:
+            raise DamagedIndex(f"the catalogue snapshot {path} cannot be opened: {error}", REBUILD) from error
+        if not self.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'lake_rows'"):
+            raise DamagedIndex(f"the catalogue snapshot {path} was written by an older tablelens", REBUILD)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """The rows of a query, each by its columns' names."""
@@ -139,6 +145,14 @@ class Snapshot:
         if number < 0:
             raise UnknownTable(f"no table has the id {id_!r}", "GET /v1/tables lists them with their ids")
         return number
+
+    def number_named(self, name: str) -> int:
+        """The number of a table by its name, as on the command line.
+
+        Raises:
+            UnknownTable, UsageError: none or several have it.
+        """
+        return self.number_of(int(self.view.table_places(name)[0]))
 
     def place(self, id_: str) -> int:
         """The place of a column.

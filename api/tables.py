@@ -15,12 +15,12 @@ from .access import LAKE, snapshot_of
 from .errors import documented
 from .parameters import PAGE, Cursor, Format, K, LakeName, Limit, RowLimit, TableId, Tables, at_most, page
 from .rows import RowsOperation, respond, wanted
-from .schemas import ColumnOut, Rows, TableDetail, TablePage, Unions
+from .schemas import ColumnOut, Rows, TableDetail, TableOut, TablePage, Unions
 from .service import Served
 from .snapshot import Snapshot
 from .unions import find_unions
 
-_TABLE = "SELECT format, truncated, warnings FROM tables WHERE id = ?"
+_TABLE = "SELECT format, truncated, warnings FROM table_rows WHERE id = ?"
 
 
 class TableController(Controller):
@@ -45,12 +45,22 @@ class TableController(Controller):
         keys = [key for key, _ in chosen]
         return page(TablePage, keys, cursor, limit, service.settings, lambda at: wire.table(snapshot, chosen[at][1]))
 
+    @get("/named", operation_id="findTable", summary="A table by its name", opt=LAKE, responses=documented())
+    async def named(
+        self,
+        request: Request[Any, Any, Any],
+        name: Annotated[str, QueryParameter(description="TABLE or LAKE:TABLE, as on the command line")],
+    ) -> TableOut:
+        """From a name, as the command line has it, to the table with its id."""
+        snapshot = snapshot_of(request)
+        return wire.table(snapshot, snapshot.number_named(name))
+
     @get("/{table_id:str}", operation_id="getTable", summary="A table with its columns",
          opt=LAKE, responses=documented())  # fmt: skip
     async def table(self, request: Request[Any, Any, Any], service: Served, table_id: TableId) -> TableDetail:
         """What the crawl found: format, rows, warnings, columns."""
         snapshot = snapshot_of(request)
-        return await service.run(_detail, snapshot, snapshot.table_number(table_id))
+        return await service.run(detail, snapshot, snapshot.table_number(table_id))
 
     @get("/{table_id:str}/columns", operation_id="listColumns", summary="The columns of a table",
          opt=LAKE, responses=documented())  # fmt: skip
@@ -70,7 +80,7 @@ class TableController(Controller):
         snapshot = snapshot_of(request)
         source = source_of(snapshot, snapshot.table_number(table_id))
         fetch = wanted(rows, form, service.settings)
-        return respond(await service.run(service.read, FIRST, source, rows=fetch), rows, form)
+        return respond(await service.run(service.rows, FIRST, source, rows=fetch), rows, form)
 
     @get("/{table_id:str}/unions", operation_id="findUnions", summary="Tables whose columns align",
          opt=LAKE, responses=documented())  # fmt: skip
@@ -98,7 +108,8 @@ def _chosen(snapshot: Snapshot, lake: str | None, glob: str | None) -> list[tupl
     ]
 
 
-def _detail(snapshot: Snapshot, number: int) -> TableDetail:
+def detail(snapshot: Snapshot, number: int) -> TableDetail:
+    """A table with its columns."""
     places = snapshot.places_of(number)
     (row,) = snapshot.catalogue.rows(_TABLE, [int(snapshot.view.table_ids[places[0]])])
     fields = [wire.column(snapshot, place) for place in places]

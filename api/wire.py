@@ -63,19 +63,22 @@ def column(snapshot: Snapshot, place: int) -> out.ColumnOut:
     return out.ColumnOut(**column_fields(snapshot, place))
 
 
-def hit(snapshot: Snapshot, found: types.Hit) -> out.Hit:
-    """A column that joins."""
-    e = found.evidence
-    evidence = out.Evidence(
+def evidence(e: types.Evidence) -> out.Evidence:
+    """The proof of a join."""
+    return out.Evidence(
         overlap=e.overlap, containment=e.containment, reverse_containment=e.reverse_containment, jaccard=e.jaccard,
         cardinality=e.cardinality, join_rows=e.join_rows, explosion=e.explosion, matched=list(e.matched),
         unmatched=list(e.unmatched), error=e.error, cosine=e.cosine,
     )  # fmt: skip
+
+
+def hit(snapshot: Snapshot, found: types.Hit) -> out.Hit:
+    """A column that joins."""
     return out.Hit(
         column=column_ref(snapshot, snapshot.place_of_ref(found.column.id)),
         probability=found.probability,
         score=found.score,
-        evidence=evidence,
+        evidence=evidence(found.evidence),
         hub=found.hub,
         notes=list(found.notes),
         sql=found.sql,
@@ -114,7 +117,5 @@ def _step(snapshot: Snapshot, step: LakeStep) -> out.Step:
         left=column_ref(snapshot, snapshot.place_of_ref(step.left.id)),
         right=column_ref(snapshot, snapshot.place_of_ref(step.right.id)),
         probability=step.probability,
-        containment=step.evidence.containment,
-        reverse_containment=step.evidence.reverse_containment,
-        cardinality=step.evidence.cardinality,
+        evidence=evidence(step.evidence),
     )

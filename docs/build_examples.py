@@ -59,6 +59,7 @@ def answers(client: TestClient[Any]) -> dict[str, Any]:
         "isAlive": ask("/livez"), "isReady": ask("/readyz"), "getStatus": ask("/v1/status"),
         "listEncoders": ask("/v1/encoders"), "listGenerations": ask("/v1/generations"), "listLakes": ask("/v1/lakes"),
         "listFailures": ask("/v1/lakes/sample_lake/failures"), "listTables": ask("/v1/tables", limit=2),
+        "findTable": ask("/v1/tables/named", name="aviation/airports"),
         "getTable": ask(f"/v1/tables/{table}"), "listColumns": ask(f"/v1/tables/{table}/columns"),
         "previewTable": ask(f"/v1/tables/{table}/preview", rows=2), "findUnions": ask(f"/v1/tables/{table}/unions"),
         "findColumn": column, "getProfile": ask(f"/v1/columns/{id_}"), "findJoins": joins,

@@ -44,6 +44,7 @@ API = {
         "tablelens.discover.joins": ("Request",),
         "tablelens.pipeline.crawl": ("Plan",),
     },
+    "A service over HTTP": {"tablelens.client": ("Client",)},
     "Encoders": {
         "tablelens.encoders": ("load_encoder", "encoder_names", "ColumnEncoder", "StaticEncoder", "SentenceEncoder"),
         "tablelens.types": ("ColumnText",),

@@ -11,15 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tablelens.client import Client
     from tablelens.errors import TablelensError
     from tablelens.lake import Lake
     from tablelens.settings import Settings
     from tablelens.types import Answer, CrawlReport, Evidence, Hit
 
 __version__ = "0.1.0"
-__all__ = ["Answer", "CrawlReport", "Evidence", "Hit", "Lake", "Settings", "TablelensError", "__version__"]
+__all__ = ["Answer", "Client", "CrawlReport", "Evidence", "Hit", "Lake", "Settings", "TablelensError", "__version__"]
 
-_HOMES = {"Lake": "lake", "Settings": "settings", "TablelensError": "errors"}
+_HOMES = {"Client": "client", "Lake": "lake", "Settings": "settings", "TablelensError": "errors"}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@
     │   ├── IncomparableRuns  two probe runs differ in more than their model
     │   ├── LimitReached      the server's limit, named, is reached
     │   └── UnusableTable     a row model cannot take this table or these targets
+    ├── Unreachable           a service does not answer, or is none                           exit 1
     ├── AccessDenied          no key, or one that does not reach as far                       exit 7
     ├── NotFound              something named does not exist                                  exit 3
     │   ├── UnknownTable
@@ -78,6 +79,12 @@ class LimitReached(UsageError):
 
     def __reduce__(self) -> tuple[type[TablelensError], tuple[str, ...]]:  # type: ignore[override]
         return type(self), (self.message, self.hint, self.limit)
+
+
+class Unreachable(TablelensError):
+    """A service does not answer, or what answers is none."""
+
+    code = "unreachable"
 
 
 class AccessDenied(TablelensError):

@@ -25,6 +25,7 @@ REMEMBERED = (
 )
 """Settings of which a home has one value: what its columns and vectors were made with."""
 CHOICES = {
+    "mcp_sql": ("off", "read"),
     "header": ("first", "auto"),
     "stat_unit": ("characters", "words"),
     "template": (
@@ -95,6 +96,7 @@ class Settings:
     query_seconds: float = knob(20.0, "serve: time limit of one request", 0.1)
     query_memory_mb: int = knob(1024, "serve: memory limit of DuckDB in one join that is run", 64)
     rate_per_minute: int = knob(6000, "serve: requests a minute of one key, or address without one; 0 for no limit", 0)
+    mcp_sql: str = knob("off", "serve: whether agents may run a SELECT of their own (read), or not (off)")
     drain_seconds: float = knob(10.0, "serve: how long requests may still run after SIGTERM", 0.0)
 
     @classmethod

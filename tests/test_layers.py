@@ -19,6 +19,7 @@ ORDER = (
     ("engines",),
     ("pipeline", "progress"),
     ("lake",),
+    ("client",),
     ("bench", "sql"),
     ("api",),
     ("cli",),

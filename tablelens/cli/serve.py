@@ -9,6 +9,7 @@ import click
 
 from tablelens.cli import show
 from tablelens.cli.main import cli, hint, json_option, lake_of, write_json
+from tablelens.errors import MissingExtra
 from tablelens.settings import find_home
 
 
@@ -28,6 +29,23 @@ def serve(ctx: click.Context, host: str, port: int, hosts: tuple[str, ...]) -> N
 
     lake = lake_of(ctx)
     run(lake.home, lake.settings, host, port, hosts)
+
+
+@cli.command()
+@click.pass_context
+def mcp(ctx: click.Context) -> None:
+    """Serve an agent on standard input and output by MCP, the Model Context Protocol.
+
+    \b
+    Example:
+      tablelens mcp
+    """
+    try:
+        from tablelens.api.stdio import serve as run
+    except ImportError as error:
+        raise MissingExtra.of("mcp", "mcp", "MCP") from error
+    lake = lake_of(ctx)
+    run(lake.home, lake.settings)
 
 
 @cli.group()

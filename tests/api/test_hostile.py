@@ -20,7 +20,8 @@ from tablelens.api.errors import Busy
 from tablelens.api.logs import JsonLines, Plain
 
 from tablelens.engines import rows
-from tablelens.engines.rows import JOINED, JoinTask, Source, joined_rows
+from tablelens.engines.rows import JOINED, JoinTask, Source, joined_rows, received
+from tablelens.errors import UsageError
 from tablelens.settings import Settings
 from tablelens.testing import make_lake
 
@@ -308,8 +309,8 @@ def test_a_join_reads_only_what_it_was_given(tmp_path):
     ]
     for condition in bad:
         chain = tuple((Source(f"{tmp_path}/{name}.csv"), on) for name, on in (("a", ""), ("b", condition)))
-        with pytest.raises(Exception, match=r"(?i)permission|disabled|not exist|Catalog"):
-            joined_rows(JoinTask(chain, 5), Settings())
+        with pytest.raises(UsageError, match=r"(?i)permission|disabled|not exist|Catalog"):
+            received(joined_rows(JoinTask(chain, 5), settings=Settings()))
 
 
 def test_a_damaged_file_is_an_answer_and_the_service_lives(tmp_path, crawl):
@@ -331,7 +332,7 @@ def test_what_takes_too_long_is_cut_off(crawled, tmp_path):
     with serve(crawled.home, query_seconds=0.5, query_threads=1) as client:
         service, start = client.app.state.service, time.monotonic()
         with pytest.raises(Busy, match=r"longer than 0\.5 s") as raised:
-            service.read(JOINED, JoinTask(chain, 5))
+            service.rows(JOINED, JoinTask(chain, 5))
         assert raised.value.limit == "query_seconds"
         assert time.monotonic() - start < 30
 

@@ -1,0 +1,250 @@
+"""``tablelens.Client(url)``: a running service, with the names of the local API.
+
+client = Client("http://127.0.0.1:8765", key="tl_…")
+for hit in client.joins("orders.customer_id").hits:
+    print(hit.column, hit.probability, hit.sql)
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+import pyarrow as pa
+
+from tablelens import errors
+from tablelens.discover.paths import JoinPath, Step
+from tablelens.discover.tables import TableHit
+from tablelens.lake import as_chunked
+from tablelens.types import Answer, ColumnRef, CrawlReport, Evidence, Hit, Mode, Verdict
+
+JOBS_SECONDS = 0.5
+"""How often a crawl is asked how it goes."""
+_ARROW = "arrow"
+
+
+class Client:
+    """A service over HTTP. Answers are the same dataclasses as ``Lake`` gives, errors the same exceptions.
+
+    Args:
+        url: address of the service.
+        key: API key; ``$TABLELENS_KEY`` if none is given.
+        timeout: seconds that one answer may take.
+        transport: what carries the requests, for tests.
+    """
+
+    def __init__(
+        self, url: str, key: str | None = None, *, timeout: float = 60.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        key = key or os.environ.get("TABLELENS_KEY")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
+    # what Lake offers too --------------------------------------------------------------------------------------
+
+    def joins(
+        self, column: Any, *, table: str = "", name: str = "", k: int = 10, mode: Mode = "auto", **options: Any
+    ) -> Answer:
+        """Columns that join with ``"TABLE.COLUMN"`` of the lake, or with values; see ``Lake.joins``."""
+        asked = {"k": k, "mode": mode} | {option: value for option, value in options.items() if value is not None}
+        if isinstance(column, str):
+            return _answer(self._get(f"/v1/columns/{self._column(column)}/joins", **asked))
+        values = as_chunked(column).to_pylist()
+        body = asked | {"values": [_plain(value) for value in values], "title": table}
+        body["name"] = name or getattr(column, "name", None) or "values"
+        return _answer(self._call("POST", "/v1/joins", json=body).json())
+
+    def joins_of_file(
+        self, path: str | Path, column: str, *, k: int = 10, mode: Mode = "auto", **options: Any
+    ) -> Answer:
+        """Columns that join with a column of a file of this machine, which is sent along."""
+        asked = {"k": k, "mode": mode, "column": column} | options
+        form = {option: str(value) for option, value in asked.items() if value is not None}
+        with Path(path).open("rb") as file:
+            return _answer(
+                self._call("POST", "/v1/joins/file", files={"file": (Path(path).name, file)}, data=form).json()
+            )
+
+    def explain(self, left: str, right: str) -> Hit:
+        """The evidence on one pair of columns, whether it would be found or not."""
+        return _hit(self._get(f"/v1/columns/{self._column(left)}/joins/{self._column(right)}/evidence"))
+
+    def verdict(self, left: str, right: str, joins: bool | None, note: str = "") -> Verdict | None:
+        """Say whether two columns join, or take it back (``joins=None``)."""
+        path = f"/v1/columns/{self._column(left)}/joins/{self._column(right)}/verdict"
+        if joins is None:
+            self._call("DELETE", path)
+            return None
+        return _verdict(self._call("PUT", path, json={"joins": joins, "note": note}).json())
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What people said of pairs of columns, the oldest first."""
+        return tuple(_verdict(each) for each in self._pages("/v1/verdicts"))
+
+    def paths(self, left: str, right: str, *, hops: int = 3, k: int = 5) -> list[JoinPath]:
+        """Chains of at most ``hops`` joins from one table to another, the surest first."""
+        ends = {"from": self._table(left), "to": self._table(right)}
+        return [_path(each) for each in self._get("/v1/paths", hops=hops, k=k, **ends)["paths"]]
+
+    def search(self, text: str, *, k: int = 10) -> list[TableHit]:
+        """Tables by words, over titles, column names and values."""
+        return [_table_hit(each) for each in self._get("/v1/search", q=text, k=k)["hits"]]
+
+    def preview(self, table: str, rows: int = 10) -> pa.Table:
+        """The first rows of a table."""
+        return self._rows(f"/v1/tables/{self._table(table)}/preview", rows)
+
+    def crawl(
+        self, path: str | Path | None = None, name: str | None = None, *, refresh: str = "changed",
+        progress: Callable[[dict[str, Any]], None] | None = None,
+    ) -> CrawlReport:  # fmt: skip
+        """Crawl a folder of the server's, or a lake that is there by its name, and wait for the report.
+
+        Raises:
+            CatalogError: the crawl failed, or somebody stopped it.
+        """
+        body = {"path": "" if path is None else str(path), "lake": name or "", "refresh": refresh}
+        job = self._call("POST", "/v1/crawls", json=body).json()
+        while job["state"] in ("waiting", "running"):
+            time.sleep(JOBS_SECONDS)
+            job = self._get(f"/v1/crawls/{job['id']}")
+            if progress is not None:
+                progress(job)
+        if job["state"] != "done":
+            raise errors.CatalogError(f"the crawl is {job['state']}: {job['error']}", "ask the server's log")
+        report = job["report"]
+        failed = tuple((each["path"], each["reason"]) for each in report["failed"])
+        return CrawlReport(**(report | {"failed": failed}))
+
+    # what the service offers beside ----------------------------------------------------------------------------
+
+    def rows(self, left: str, right: str, rows: int = 100) -> pa.Table:
+        """Rows of the join of two columns."""
+        return self._rows(f"/v1/columns/{self._column(left)}/joins/{self._column(right)}/rows", rows)
+
+    def tables(self, lake: str | None = None) -> Iterator[dict[str, Any]]:
+        """All tables, by name, as the service lists them."""
+        yield from self._pages("/v1/tables", **({} if lake is None else {"lake": lake}))
+
+    def status(self) -> dict[str, Any]:
+        """The service at a glance."""
+        found: dict[str, Any] = self._get("/v1/status")
+        return found
+
+    # -----------------------------------------------------------------------------------------------------------
+
+    def _column(self, reference: str) -> str:
+        return quote(str(self._get("/v1/columns", name=reference)["id"]))
+
+    def _table(self, reference: str) -> str:
+        return quote(str(self._get("/v1/tables/named", name=reference)["id"]))
+
+    def _rows(self, path: str, rows: int) -> pa.Table:
+        content = self._call("GET", path, params={"rows": rows, "format": _ARROW}).content
+        return pa.ipc.open_stream(io.BytesIO(content)).read_all()
+
+    def _pages(self, path: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        cursor: dict[str, Any] = {}
+        while True:
+            page = self._get(path, **parameters, **cursor)
+            yield from page["items"]
+            if page["next"] is None:
+                return
+            cursor = {"cursor": page["next"]}
+
+    def _get(self, path: str, **parameters: Any) -> Any:
+        return self._call("GET", path, params=parameters).json()
+
+    def _call(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """One request.
+
+        Raises:
+            TablelensError: the same that the service met, by its code.
+        """
+        try:
+            answer = self._http.request(method, path, **request)
+        except httpx.HTTPError as error:
+            raise errors.Unreachable(
+                f"no answer from {self._http.base_url}: {error}", "is it `tablelens serve`d there?"
+            ) from error
+        if answer.is_success:
+            return answer
+        raise _error(answer)
+
+
+def _error(answer: httpx.Response) -> errors.TablelensError:
+    """The error that a problem document tells of."""
+    known = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.TablelensError)
+    ]
+    try:
+        problem = answer.json()
+        code, message, hint = problem["code"], problem["detail"], problem.get("hint", "")
+    except (ValueError, KeyError, TypeError):
+        return errors.Unreachable(f"status {answer.status_code} without a reason", "is this a tablelens service?")
+    fallback = errors.AccessDenied if answer.status_code in (401, 403) else errors.TablelensError
+    kind = next((kind for kind in known if kind.code == code), fallback)
+    if issubclass(kind, errors.LimitReached):
+        return kind(message, hint, problem.get("limit", ""))
+    return kind(message, hint)
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _ref(found: dict[str, Any]) -> ColumnRef:
+    return ColumnRef(-1, found["lake"], found["table"], found["name"], found["kind"])
+
+
+def _hit(found: dict[str, Any]) -> Hit:
+    e = found["evidence"]
+    evidence = Evidence(**(e | {"matched": tuple(e["matched"]), "unmatched": tuple(e["unmatched"])}))
+    plain = {name: found[name] for name in ("score", "probability", "sql", "hub")}
+    return Hit(column=_ref(found["column"]), evidence=evidence, notes=tuple(found["notes"]), **plain)
+
+
+def _answer(found: dict[str, Any]) -> Answer:
+    hits = tuple(_hit(each) for each in found["hits"])
+    query, number = found["query"], found["generation"]
+    return Answer(
+        query["table"], query["column"], found["mode"], hits, found["seconds"],
+        int(number) if number.isdecimal() else -1, tuple(found["notes"]),
+    )  # fmt: skip
+
+
+def _path(found: dict[str, Any]) -> JoinPath:
+    steps = tuple(_step(each) for each in found["steps"])
+    return JoinPath(steps, found["probability"], found["sql"])
+
+
+def _step(found: dict[str, Any]) -> Step:
+    e = found["evidence"]
+    evidence = Evidence(**(e | {"matched": tuple(e["matched"]), "unmatched": tuple(e["unmatched"])}))
+    return Step(_ref(found["left"]), _ref(found["right"]), found["probability"], evidence)
+
+
+def _table_hit(found: dict[str, Any]) -> TableHit:
+    plain = {name: found[name] for name in ("lake", "title", "rows", "score")}
+    return TableHit(table=found["name"], columns=tuple(found["names"]), matched=tuple(found["matched"]), **plain)
+
+
+def _verdict(found: dict[str, Any]) -> Verdict:
+    left, right = ((side["lake"], side["table"], side["name"]) for side in (found["left"], found["right"]))
+    return Verdict(left, right, found["joins"], found["note"], found["decided"])

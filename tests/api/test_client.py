@@ -1,0 +1,107 @@
+"""``tablelens.Client``: the same answers and the same errors as ``Lake``, over HTTP."""
+
+import pytest
+
+from tablelens import Client
+from tablelens.errors import AccessDenied, LimitReached, UnknownColumn, Unreachable, UsageError
+
+from .conftest import at_a_port
+
+
+@pytest.fixture(scope="module")
+def remote(crawled):
+    with at_a_port(crawled.home) as address, Client(address) as made:
+        yield made
+
+
+def same(mine, theirs):
+    assert [(str(hit.column), hit.probability, hit.evidence, hit.sql) for hit in mine.hits] == [
+        (str(hit.column), hit.probability, hit.evidence, hit.sql) for hit in theirs.hits
+    ]
+    assert (mine.table, mine.column, mine.mode, mine.notes) == (theirs.table, theirs.column, theirs.mode, theirs.notes)
+    assert mine.generation == theirs.generation
+
+
+def test_joins(remote, crawled):
+    for mode in ("auto", "equi", "semantic"):
+        asked = {"k": 5, "mode": mode, "threshold": 0.0}
+        same(remote.joins("shop/orders.customer_id", **asked), crawled.joins("shop/orders.customer_id", **asked))
+    values = ["Vienna", "Paris", "Rome", "Oslo", "Lima", "Nairobi"]
+    same(remote.joins(values, name="town"), crawled.joins(values, name="town"))
+
+
+def test_joins_of_a_file(remote, crawled, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("town\nVienna\nParis\nRome\nOslo\nLima\n")
+    mine, theirs = (each.joins_of_file(path, "town", k=2) for each in (remote, crawled))
+    assert [str(hit.column) for hit in mine.hits] == [str(hit.column) for hit in theirs.hits]
+
+
+def test_explain_paths_search_preview(remote, crawled):
+    pair = ("shop/orders.customer_id", "shop/customers.customer_id")
+    assert remote.explain(*pair).evidence == crawled.explain(*pair).evidence
+    mine, theirs = (each.paths("shop/orders", "world/capitals") for each in (remote, crawled))
+    assert [(path.probability, path.sql, [str(s.right) for s in path.steps]) for path in mine] == [
+        (path.probability, path.sql, [str(s.right) for s in path.steps]) for path in theirs
+    ]
+    assert remote.search("customer orders", k=3) == crawled.search("customer orders", k=3)
+    assert (
+        remote.preview("shop/orders", 4).to_pylist() == crawled.preview("shop/orders", 4).data.slice(0, 4).to_pylist()
+    )
+
+
+def test_what_the_service_has_beside(remote):
+    assert remote.rows("shop/orders.customer_id", "shop/customers.customer_id", 7).num_rows == 7
+    assert len(list(remote.tables())) == remote.status()["tables"] == 5
+
+
+def test_the_same_errors(remote):
+    with pytest.raises(UnknownColumn, match="unknown column 'nope'"):
+        remote.joins("shop/orders.nope")
+    with pytest.raises(LimitReached) as limit:
+        remote.joins("shop/orders.customer_id", k=5000)
+    assert limit.value.limit == "max_k"
+    with pytest.raises(UsageError, match="same table"):
+        remote.paths("shop/orders", "shop/orders")
+
+
+def test_verdicts(own_home):
+    pair = ("shop/orders.customer_id", "shop/customers.customer_id")
+    with at_a_port(own_home) as address, Client(address) as remote:
+        assert remote.verdict(*pair, joins=False, note="no").joins is False
+        assert remote.joins(pair[0]).hits == ()
+        assert [said.note for said in remote.verdicts()] == ["no"]
+        remote.verdict(*pair, joins=None)
+        assert remote.verdicts() == ()
+
+
+def test_a_key(own_home, ring, monkeypatch):
+    text, _ = ring.make("reader", ["read:tiny"])
+    with at_a_port(own_home) as address:
+        with Client(address) as nobody, pytest.raises(AccessDenied):
+            nobody.status()
+        with Client(address, key=text) as reader:
+            assert reader.status()["scopes"] == ["read:tiny"]
+            with pytest.raises(AccessDenied):
+                reader.crawl(name="tiny")
+        monkeypatch.setenv("TABLELENS_KEY", text)
+        with Client(address) as reader:
+            assert reader.status()["lakes"] == 1
+
+
+def test_nobody_there():
+    with Client("http://127.0.0.1:9", timeout=2) as client, pytest.raises(Unreachable, match="no answer"):
+        client.status()
+
+
+@pytest.mark.slow
+def test_a_crawl_over_http(home, tmp_path):
+    from tablelens.testing import make_lake
+
+    folder = make_lake(tmp_path / "shop", {"a.csv": {"id": [f"N-{i}" for i in range(30)]}})
+    seen = []
+    with at_a_port(home) as address, Client(address, timeout=120) as remote:
+        report = remote.crawl(folder, progress=seen.append)
+        assert (report.lake, report.tables, report.failed) == ("shop", 1, ())
+        assert seen
+        assert remote.crawl(name="shop").skipped == 1
