@@ -26,7 +26,9 @@ def test_every_package_is_listed():
 
 def test_every_data_pattern_finds_a_file():
     for package, patterns in SETUPTOOLS["package-data"].items():
-        folder = ROOT / SETUPTOOLS["package-dir"].get(package, package.replace(".", "/"))
+        top = next((name for name in SETUPTOOLS["package-dir"] if f"{package}.".startswith(f"{name}.")), "")
+        moved = package.replace(top, SETUPTOOLS["package-dir"][top], 1) if top else package
+        folder = ROOT / moved.replace(".", "/")
         for pattern in patterns:
             assert list(folder.glob(pattern)), f"{package}: {pattern}"
 
