@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tablelens.bench.ground import Ground
+from tablelens.bench.kept import KeptVectors
 from tablelens.bench.metrics import folded
 from tablelens.bench.pack import PackQuery
 from tablelens.discover.evidence import count
@@ -156,14 +157,14 @@ class SentenceArm:
     _matrix: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
     def build(self, queries: Ids) -> None:
-        """Encode all candidates and the queries.
+        """Encode all candidates and the queries; what an earlier run on the same work folder encoded is taken.
 
         Raises:
             MissingExtra: sentence-transformers is not installed.
             EncoderError: the folder holds no model.
         """
         encoder = SentenceEncoder(str(self.folder))
-        start = time.perf_counter()
+        kept = KeptVectors.open(encoder, self.ground.lake.home.parent / "vectors")
         view, settings = self.ground.view, Settings()
         pool = np.flatnonzero(self.ground.pools["text"] & view.usable)
         self._places = np.union1d(pool, queries)
@@ -172,10 +173,10 @@ class SentenceArm:
         for first in range(0, len(self._places), ENCODE_BATCH):
             batch = self._places[first : first + ENCODE_BATCH]
             texts = column_texts(view.generation.columns, batch, view.generation.postings, encoder.max_tokens, settings)
-            self._matrix[first : first + len(batch)] = encoder.encode(texts)
+            self._matrix[first : first + len(batch)] = kept.encode(texts)
             self.progress.advance(len(batch), 0)
         self.progress.end()
-        self.build_seconds, self.encoded = time.perf_counter() - start, len(self._places)
+        self.build_seconds, self.encoded = kept.seconds, len(self._places)
 
     def rank(self, query: PackQuery, k: int, pool: str) -> list[int]:
         """Candidates by falling cosine."""

@@ -4,6 +4,7 @@ work/pack.json    which pack was unpacked, and whether it was finished
 work/map.json     where each table lies in work/lake
 work/crawl.json   what the first crawl took
 work/home         the home that it was crawled into
+work/vectors      vectors of the baselines' language models, see ``kept``
 """
 
 from __future__ import annotations
