@@ -8,9 +8,11 @@ for hit in lake.joins("orders.customer_id").hits:
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +43,12 @@ from tablelens.pipeline.texts import column_text
 from tablelens.profile.columns import profile_column
 from tablelens.progress import Progress, Silent
 from tablelens.settings import Settings, find_home
+from tablelens.transtab.tables import typed
 from tablelens.types import Answer, ColumnProfile, CrawlReport, Hit, Mode, RawTable, Verdict
 
 if TYPE_CHECKING:
     from tablelens.augment.search import Augmentation
+    from tablelens.transtab.similar import RowIndex, SimilarRow
 
 
 class Lake:
@@ -256,9 +260,58 @@ class Lake:
         ordered = sorted(best.values(), key=lambda found: -found[1].probability)
 
         def read(hit: Hit) -> pa.Table:
-            return base.typed(self.table(f"{hit.column.lake}:{hit.column.table}").data, self.settings)
+            return typed(self.table(f"{hit.column.lake}:{hit.column.table}").data, self.settings)
 
         return search.augment(made, ordered, read, budget=budget, rows=rows, seed=seed, told=told or (lambda _: None))
+
+    def index_rows(
+        self, tables: str = "*", *, rows: int = 200, epochs: int = 5, told: Callable[[str], None] | None = None
+    ) -> RowIndex:
+        """Train a row encoder on the first rows of tables, encode them, and keep both in the home.
+
+        Args:
+            tables: a glob of table names.
+            rows: how many of each table.
+            epochs: rounds of the training.
+            told: is called with the name of each table that is read.
+
+        Raises:
+            UsageError: no table matches, or none has rows.
+            MissingExtra: torch or scikit-learn is not installed.
+        """
+        similar, view = _rows_module(), self.view
+        starts = np.flatnonzero(np.diff(view.table_ids, prepend=-1)).tolist()
+        named = [(view.value("lake", place), view.value("table", place)) for place in starts]
+        read = []
+        for lake, name in named:
+            if fnmatch.fnmatchcase(name, tables):
+                if told is not None:
+                    told(name)
+                read.append((lake, name, typed(self.table(f"{lake}:{name}", rows).data, self.settings)))
+        if not read:
+            raise UsageError(f"no table matches {tables!r}", f"{len(named):,} tables are there: `tablelens status`")
+        made: RowIndex = similar.RowIndex.build(read, epochs=epochs)
+        made.save(self.home)
+        return made
+
+    def similar_rows(self, table: str, row: int, *, k: int = 10, others: bool = False) -> list[SimilarRow]:
+        """Rows that are like a row of a table, the likest first; with ``others``, of other tables alone.
+
+        Raises:
+            NoLake: no rows were indexed in this home.
+            UnknownTable: no such table, or its rows were not indexed.
+            UsageError: no such row.
+        """
+        name = self.view.value("table", int(self.view.table_places(table)[0]))
+        found: list[SimilarRow] = _rows_module().RowIndex.load(self.home).similar(name, row, k, others=others)
+        return found
+
+    def row(self, table: str, row: int) -> dict[str, Any]:
+        """One row of a table, read from its file; values by column."""
+        found = self.preview(table, row + 1).data.slice(row, 1).to_pylist()
+        if not found:
+            raise UsageError(f"{table!r} has no row {row}", "rows are counted from 0")
+        return dict(found[0])
 
     def _asked(self, table: Any, k: int) -> tuple[pa.Table, Callable[[str], Answer]]:
         """A table's data, and what says which columns join with one of its own, one a table."""
@@ -381,6 +434,18 @@ class Lake:
         """A text as a query vector, where the encoder can make one."""
         encode = getattr(self.encoder, "encode_text_queries", None)
         return None if encode is None else encode([text])[0]
+
+
+def _rows_module() -> Any:
+    """tablelens.transtab.similar, which imports torch, for those who look at rows.
+
+    Raises:
+        MissingExtra: torch or scikit-learn is not installed.
+    """
+    try:
+        return import_module("tablelens.transtab.similar")
+    except ModuleNotFoundError as error:
+        raise MissingExtra.of(error.name or "torch", "models", "encoding rows") from error
 
 
 def lake_name(root: Path, given: str | None = None) -> str:

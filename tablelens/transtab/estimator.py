@@ -11,7 +11,7 @@ averaged; so no row is lost to validation.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -373,23 +373,41 @@ class TransTabEncoder(_TransTab):
         """Learn on, from a table that may have other columns. The first call fits."""
         return self._learn(self._checked(X), y, afresh=not hasattr(self, "models_"))
 
+    def fit_tables(self, tables: Sequence[Any]) -> Self:
+        """Learn from several tables with any columns at once, without targets.
+
+        Raises:
+            UsageError: there is no table.
+        """
+        known = [self._checked(table) for table in tables]
+        if not known:
+            raise UsageError("there is no table to learn from", "give at least one")
+        self._begin(known[0], 1)
+        return self._contrast([self._rows(table) for table in known], [None] * len(known))
+
     def _learn(self, table: pa.Table, y: Any, *, afresh: bool) -> Self:
         labels = None if y is None else np.unique(_targets(y, table.num_rows), return_inverse=True)[1]
         if afresh:
             self._begin(table, 1)
-        rows = self._rows(table)
-        if len(rows.columns) < 2 or len(rows) < 2:
-            warnings.warn(
-                "one column or one row has no contrast to learn from: the vectors are untrained", stacklevel=3
-            )
+        return self._contrast([self._rows(table)], [labels])
+
+    def _contrast(self, tables: Sequence[Rows], labels: Sequence[Ints | None]) -> Self:
+        """Train on those tables that have partitions: two columns and two rows at least."""
+        train, valid = [], []
+        for rows, label in zip(tables, labels, strict=True):
+            if len(rows.columns) < 2 or len(rows) < 2:
+                continue
+            targets = torch.zeros(len(rows), dtype=torch.int64) if label is None else torch.from_numpy(label)
+            places = next(_splits(len(rows), None, 1, self._seed()))
+            train.append(self._part(rows, targets, places[0]))
+            valid.append(self._part(rows, targets, places[1]))
+        if not train:
+            warnings.warn("one column or one row has no contrast: the vectors are untrained", stacklevel=3)
             return self
-        loss: Literal["self", "supervised"] = "self" if labels is None else "supervised"
+        loss: Literal["self", "supervised"] = "self" if labels[0] is None else "supervised"
         contrast = Contrast(self.width, loss, seed=self._seed(), temperature=0.1).to(self._device())
-        targets = torch.zeros(len(rows), dtype=torch.int64) if labels is None else torch.from_numpy(labels)
-        train, valid = next(_splits(len(rows), None, 1, self._seed()))
-        parts = [self._part(rows, targets, chosen) for chosen in (train, valid)]
-        options = self._options(len(rows))
-        self.history_.append(fit(self.models_[0], contrast, self.featurizer_, parts[:1], parts[1:], options))
+        options = self._options(sum(len(rows) for rows, _ in train))
+        self.history_.append(fit(self.models_[0], contrast, self.featurizer_, train, valid, options))
         return self
 
 

@@ -1,12 +1,12 @@
 """TransTab beside the authors' package and simple models: quality on paired splits, speed in the same run.
 
-    python benchmarks/transtab.py TABLES --data credit-g,credit-approval --splits 10
-    python benchmarks/transtab.py TABLES --tasks speed --peer --vocab vocab.txt
+    python benchmarks/row_encoders.py TABLES --data credit-g,credit-approval --splits 10
+    python benchmarks/row_encoders.py TABLES --tasks speed --peer --vocab vocab.txt
 
 TABLES is a folder of NAME.csv with NAME.json beside it, {"cat": [], "num": [], "bin": [], "target": ""}, as the public
 data sets of the TransTab paper. ``--peer`` runs the unedited package `transtab` 0.0.5 (`pip install openml loguru
 tqdm`, then `pip install --no-deps transtab==0.0.5`) and needs the vocabulary of an uncased BERT model. Each figure is
-kept in transtab.json as soon as it is there; a second call goes on.
+kept in row_encoders.json as soon as it is there; a second call goes on.
 """
 
 from __future__ import annotations
@@ -226,7 +226,7 @@ def interval(values):
 
 HEAD = """# TransTab
 
-Written by `benchmarks/transtab.py`. {machine}
+Written by `benchmarks/row_encoders.py`. {machine}
 
 ## Supervised, AUROC: mean ± 95 % over splits
 
@@ -320,7 +320,7 @@ def main():
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
-    measure(options, options.tables.resolve(), (options.out / "transtab.json").resolve())
+    measure(options, options.tables.resolve(), (options.out / "row_encoders.json").resolve())
 
 
 if __name__ == "__main__":
