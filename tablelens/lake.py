@@ -151,8 +151,7 @@ class Lake:
         names = table.data.column_names
         if column not in names:
             raise UnknownColumn.among("column", column, names, f"columns of {path}: {', '.join(names[:20])}")
-        where = str(Path(path).expanduser().resolve())
-        source = source_of(TableFile(where, where, table.format, table.reading, names, table.part))
+        source = _outside_source(Path(path), table)
         query = self.outside_query(table.data[column], column, Path(path).stem, source=source, columns=names)
         return self.answer(query, k=k, mode=mode, **options)
 
@@ -246,23 +245,23 @@ class Lake:
             MissingExtra: scikit-learn or torch is not installed.
         """
         try:
-            from tablelens.augment import base, search  # scikit-learn and torch are imported by those who augment
+            from tablelens.augment.lake import augment_by_lake  # scikit-learn and torch: for those who augment
         except ModuleNotFoundError as error:
             raise MissingExtra.of(error.name or "torch", "models", "augmenting") from error
-        data, ask = self._asked(table, k)
-        made = base.base_of(data, target, metric, self.settings)
-        best: dict[str, tuple[str, Hit]] = {}
-        for column in made.data.column_names:
-            for hit in ask(column).hits:
-                name = f"{hit.column.lake}:{hit.column.table}"
-                if name not in best or hit.probability > best[name][1].probability:
-                    best[name] = column, hit
-        ordered = sorted(best.values(), key=lambda found: -found[1].probability)
-
-        def read(hit: Hit) -> pa.Table:
-            return typed(self.table(f"{hit.column.lake}:{hit.column.table}").data, self.settings)
-
-        return search.augment(made, ordered, read, budget=budget, rows=rows, seed=seed, told=told or (lambda _: None))
+        data, query_of = self._columns(table)
+        return augment_by_lake(
+            data,
+            target,
+            query_of,
+            lambda query: self.answer(query, k=k, per_table=1),
+            lambda hit: typed(self.table(f"{hit.column.lake}:{hit.column.table}").data, self.settings),
+            self.settings,
+            metric=metric,
+            budget=budget,
+            rows=rows,
+            seed=seed,
+            told=told or (lambda _: None),
+        )
 
     def index_rows(
         self, tables: str = "*", *, rows: int = 200, epochs: int = 5, told: Callable[[str], None] | None = None
@@ -313,17 +312,18 @@ class Lake:
             raise UsageError(f"{table!r} has no row {row}", "rows are counted from 0")
         return dict(found[0])
 
-    def _asked(self, table: Any, k: int) -> tuple[pa.Table, Callable[[str], Answer]]:
-        """A table's data, and what says which columns join with one of its own, one a table."""
+    def _columns(self, table: Any) -> tuple[pa.Table, Callable[[str], Query]]:
+        """A table's data, and what makes a query of one of its columns."""
         if isinstance(table, str):
             view = self.view
             places = {view.names[place]: int(place) for place in view.table_places(table)}
-            return self.table(table).data, lambda column: self.joins_at(places[column], k=k, per_table=1)
+            return self.table(table).data, lambda column: query_of_place(view, places[column])
         if isinstance(table, Path):
-            data, title = self.read(table).data, table.stem
-        else:
-            data, title = pa.table(table), ""
-        return data, lambda column: self.joins(data[column], name=column, table=title, k=k, per_table=1)
+            read = self.read(table)
+            source, names = _outside_source(table, read), read.data.column_names
+            return read.data, lambda column: self.outside_query(read.data[column], column, table.stem, source, names)
+        data = pa.table(table)
+        return data, lambda column: self.outside_query(data[column], column)
 
     @property
     def view(self) -> LakeView:
@@ -434,6 +434,12 @@ class Lake:
         """A text as a query vector, where the encoder can make one."""
         encode = getattr(self.encoder, "encode_text_queries", None)
         return None if encode is None else encode([text])[0]
+
+
+def _outside_source(path: Path, table: RawTable) -> Source:
+    """What a FROM clause reads a file outside the lake with."""
+    where = str(path.expanduser().resolve())
+    return source_of(TableFile(where, where, table.format, table.reading, table.data.column_names, table.part))
 
 
 def _rows_module() -> Any:

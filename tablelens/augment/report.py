@@ -19,6 +19,7 @@ def document(found: Augmentation) -> dict[str, Any]:
             for o in found.outcomes
         ],
         "trials": [_trial(trial) for trial in found.trials],
+        "sql": found.sql,
         "rows": found.data.num_rows,
         "columns": found.data.column_names,
         "seconds": round(found.seconds, 3),

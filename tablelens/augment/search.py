@@ -99,6 +99,8 @@ class Augmentation:
     chosen: tuple[Trial, ...]
     outcomes: tuple[Outcome, ...]
     seconds: float
+    sql: str = ""
+    """What makes ``data`` (with the target) in DuckDB; empty where nothing is recommended."""
 
 
 def augment(

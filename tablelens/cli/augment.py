@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--judge", type=click.Choice(["both", "trees"]), default="both", show_default=True,
               help="trees alone is much quicker; both asks TransTab too.")  # fmt: skip
 @click.option("-k", default=10, show_default=True, help="Tables that are looked at for each column.")
-@click.option("--out", type=path_type(), help="Folder for augmented.parquet, lifts.svg and report.json.")
+@click.option("--out", type=path_type(), help="Folder for augmented.parquet, augmented.sql, lifts.svg and report.json.")
 @json_option
 @click.pass_context
 def augment(
@@ -59,6 +60,8 @@ def augment(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         pq.write_table(found.data, out / "augmented.parquet")
+        (out / "augmented.sql").write_text(found.sql, encoding="utf-8")
+        (out / "report.json").write_text(json.dumps(document(found), indent=1), encoding="utf-8")
         (out / "lifts.svg").write_text(picture(found), encoding="utf-8")
     if as_json:
         write_json(document(found))
@@ -87,4 +90,4 @@ def _print(found: Augmentation) -> None:
         for why in trial.left_out.values():
             if "target" in why:
                 click.echo(f"left out: {show.safe(why)}")
-    click.echo("" if found.chosen else "nothing is recommended: no interval lies above zero")
+    click.echo(f"\n{found.sql}" if found.chosen else "nothing is recommended: no interval lies above zero")
