@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from tablelens.discover.joins import Request, find_joins
 from tablelens.discover.query import query_of_place
-from tablelens.discover.rank import name_similarity
+from tablelens.profile.names import name_similarity
 
 from . import wire
 from .schemas import UnionHit, Unions

@@ -34,6 +34,7 @@ from tablelens.discover.query import query_of_place
 from tablelens.discover.view import LakeView
 from tablelens.encoders import load_encoder
 from tablelens.index import generation
+from tablelens.index.alignments import Alignments
 from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
 from tablelens.pipeline.build import index_vectors
@@ -128,7 +129,7 @@ def build(source: Path, home: Path, columns: int) -> dict:
         index.query(vectors[:1], 1)  # an inverted file is made when it is first asked
     with watch.stage("save"):
         words = WordIndex.build(facts.slice(0, 1000))
-        folder = generation.save(home, 1, facts, postings, index, words, base.encoder, base.roots)
+        folder = generation.save(home, 1, facts, postings, Alignments.build([]), index, words, base.encoder, base.roots)
         generation.publish(home, 1)
     files = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
     files = {"all files": sum(files.values())} | dict(sorted(files.items(), key=lambda pair: -pair[1]))

@@ -82,7 +82,7 @@ class Settings:
     min_distinct: int = knob(
         5, "a column with fewer distinct values is no candidate, as in DeepJoin (unless it is a key)", 1
     )
-    threshold: float = knob(0.1, "hits of mode auto with a lower probability are not shown", 0.0, 1.0)
+    threshold: float = knob(0.6, "hits of mode auto with a lower probability are not shown", 0.0, 1.0)
     keep_generations: int = knob(2, "index generations that gc keeps", 1)
     max_k: int = knob(1000, "serve: hits, tables or paths that one request may ask for", 1)
     max_rows_shown: int = knob(1000, "serve: rows that an answer in JSON may hold", 1)

@@ -234,6 +234,21 @@ class ColumnRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Bridge:
+    """A way from the query to a candidate over tables that hold both forms of the same things."""
+
+    steps: tuple[tuple[ColumnRef, ColumnRef], ...]
+    """(column that holds the query's values, column beside it that holds the candidate's) of each table, which
+    together bring the values over; the one that brings most first."""
+    coverage: float
+    """Share of the query's distinct values that arrive at the candidate, over all tables that agree."""
+    witnesses: float
+    """Mean number of tables that give a value the same image."""
+    examples: tuple[tuple[str, str], ...] = ()
+    """(cell of the query, cell that stands for it)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What was counted on the two value sets; nothing in it is estimated unless ``error`` is above zero."""
 
@@ -252,6 +267,8 @@ class Evidence:
     unmatched: tuple[str, ...] = ()
     error: float = 0.0
     cosine: float | None = None
+    bridge: Bridge | None = None
+    """The way over other tables, where more of the query's values arrive so than by equality."""
 
 
 @dataclass(frozen=True, slots=True)

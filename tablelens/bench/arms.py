@@ -9,7 +9,8 @@ import numpy as np
 
 from tablelens.bench.ground import Ground
 from tablelens.bench.pack import PackQuery
-from tablelens.discover.joins import Request, allowed_columns, propose
+from tablelens.discover.candidates import propose
+from tablelens.discover.joins import Request, allowed_columns
 from tablelens.types import Mode
 
 
@@ -66,6 +67,6 @@ class RerankArm:
         request = Request(k=self.depth, mode="deepjoin")
         if asked.vector is None:
             return []
-        counted, _ = propose(asked, request, allowed_columns(asked, request), self.depth)
+        counted = propose(asked, request, allowed_columns(asked, request), self.depth).counted
         order = np.lexsort((counted.places, -counted.jaccard, -counted.containment))
         return self.ground.cids_at(counted.places[order][:k])

@@ -81,13 +81,31 @@ CREATE MACRO tablelens.main.up_to(hashes, bound, all_of_them) AS
     greatest(CASE WHEN bound = 18446744073709551615::UBIGINT THEN all_of_them
                   ELSE len(list_filter(hashes, lambda h: h <= bound)) END, 1);
 
--- The probability of a join by its signs, as tablelens/discover/rank.py has them and in that order; w[1] is the bias.
-CREATE MACRO tablelens.main.probability(w, containment, distinct_values, cosine, alike, is_key, is_text, density) AS
+-- The probability of a join by equality or by meaning, as tablelens/discover/rank.py has it; bridges are not walked here.
+-- w holds the bias and the weights of equality, then those of meaning.
+CREATE MACRO tablelens.main.shrunk(containment, distinct_values) AS
+    greatest(least((containment * distinct_values - 0.5) / (distinct_values + 0.5), 0.999), 0.001);
+
+CREATE MACRO tablelens.main.angle(cosine) AS greatest(least(coalesce(cosine, 0), 1), 0);
+
+CREATE MACRO tablelens.main.by_equality(w, shrunk, cosine, alike, is_key, is_text, density) AS
     1 / (1 + exp(-(
-        w[1] + w[2] * tablelens.main.logit(greatest(least(
-            (containment * distinct_values - 0.5) / (distinct_values + 0.5), 0.999), 0.001))
-        + w[3] * greatest(least(coalesce(cosine, 0), 1), 0) + w[4] * alike + w[5] * is_key::INTEGER
-        + w[6] * is_text::INTEGER + w[7] * (1 - density) + w[8] * alike * (NOT is_text)::INTEGER)));
+        w[1] + w[2] * tablelens.main.logit(shrunk) + w[3] * tablelens.main.angle(cosine) + w[4] * alike
+        + w[5] * is_key::INTEGER + w[6] * is_text::INTEGER + w[7] * (1 - density) + w[8] * alike * (NOT is_text)::INTEGER
+        + w[9] * greatest(least((shrunk - 0.2) / 0.15, 1), 0))));
+
+CREATE MACRO tablelens.main.by_meaning(w, cosine, alike) AS
+    1 / (1 + exp(-(w[10] + w[11] * tablelens.main.angle(cosine) + w[12] * alike
+        + w[13] * tablelens.main.angle(cosine) * alike)));
+
+CREATE MACRO tablelens.main.probability(w, containment, distinct_values, cosine, alike, is_key, is_text, density, has_vector) AS
+    1 - (1 - tablelens.main.by_equality(
+            w, tablelens.main.shrunk(containment, distinct_values), cosine, alike, is_key, is_text, density))
+        * (1 - CASE WHEN has_vector THEN tablelens.main.by_meaning(w, cosine, alike) ELSE 0 END);
+
+-- What mode auto ranks by: among joins that are as likely, the one that brings more of the values comes first.
+CREATE MACRO tablelens.main.merit(probability, containment) AS
+    probability * (1 + containment) / 2 * CASE WHEN containment >= 0.3 THEN 1 ELSE 0.7 END;
 
 -- Jaccard of the words of two names.
 CREATE MACRO tablelens.main.alike(a, b) AS
@@ -174,14 +192,16 @@ WITH q AS (
     SELECT c.*, least(c.containment * greatest(q.distinct_values, 1), greatest(c.distinct_values, 1)) AS whole,
            list_cosine_similarity(c.vector, q.vector)::DOUBLE AS cosine,
            tablelens.main.probability(q.weights, c.containment, q.distinct_values,
-               list_cosine_similarity(c.vector, q.vector), c.alike, c.is_key, q.family = 'text', c.density) AS probability,
+               list_cosine_similarity(c.vector, q.vector), c.alike, c.is_key, q.family = 'text', c.density,
+               q.vector IS NOT NULL) AS probability,
            q.distinct_values AS asked, q.filled AS asked_filled, q.rows AS asked_rows, q.wanted
     FROM q, counted c
 ), ranked AS (
     SELECT w.*, row_number() OVER (ORDER BY w.merit DESC, w.jaccard DESC, w.lake, w."table", w.position, w.id) AS place_of_all
     FROM (
         SELECT w.*, w.whole / greatest(w.asked + w.distinct_values - w.whole, 1) AS jaccard,
-               CASE way WHEN 'equi' THEN w.containment WHEN 'auto' THEN w.probability ELSE -w.place END AS merit
+               CASE way WHEN 'equi' THEN w.containment WHEN 'auto' THEN tablelens.main.merit(w.probability, w.containment)
+                   ELSE -w.place END AS merit
         FROM weighed w
     ) AS w
 ), shown AS (
@@ -189,7 +209,8 @@ WITH q AS (
     FROM ranked r WHERE way <> 'auto' OR r.probability >= least_probable
 )
 SELECT s.rank, s.id, round(s.probability, 4) AS probability,
-       round(CASE way WHEN 'equi' THEN s.containment WHEN 'auto' THEN s.probability ELSE s.cosine END, 6) AS score,
+       round(CASE way WHEN 'equi' THEN s.containment WHEN 'auto' THEN tablelens.main.merit(s.probability, s.containment)
+                  ELSE s.cosine END, 6) AS score,
        round(s.containment, 6) AS containment, round(s.reverse_containment, 6) AS reverse_containment,
        round(s.jaccard, 6) AS jaccard, round(s.cosine, 6) AS cosine,
        round_even(s.whole, 0)::BIGINT AS overlap, round(s.error, 6) AS error,

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from tablelens.types import Answer, Evidence, Hit, Verdict
+from tablelens.types import Answer, Bridge, Evidence, Hit, Verdict
 
 BAR = 5
 FILE_WIDTH = 110
@@ -89,12 +89,18 @@ def answer(found: Answer) -> None:
         (
             i + 1, f"{hit.column.table}.{hit.column.column}", f"{hit.probability:.2f}",
             f"{bar(hit.evidence.containment)} {hit.evidence.containment:4.0%}",
-            f"{hit.evidence.reverse_containment:4.0%}", hit.evidence.cardinality,
-            ", ".join(hit.evidence.matched[:3]),
+            f"{hit.evidence.reverse_containment:4.0%}", hit.evidence.cardinality, _for_example(hit.evidence),
         )
         for i, hit in enumerate(found.hits)
     ]  # fmt: skip
     table(("", "joins with", "prob.", "containment", "reverse", "class", "for example"), rows, (0, 2, 4), (6,))
+
+
+def _for_example(e: Evidence) -> str:
+    """Values that match, or what stands for what over a bridge."""
+    if e.bridge is None:
+        return ", ".join(e.matched[:3])
+    return ", ".join(f"{left} → {right}" for left, right in e.bridge.examples) or "over a bridge"
 
 
 def evidence(hit: Hit, left: str) -> None:
@@ -110,10 +116,23 @@ def evidence(hit: Hit, left: str) -> None:
         ("join", f"about {e.join_rows:,} rows, {e.explosion:g} for each row of the left table"),
         ("matched", ", ".join(e.matched) or "–"),
         ("unmatched", ", ".join(e.unmatched) or "–"),
+        *_bridge_rows(e.bridge),
         *(("note", note) for note in hit.notes),
     ]
     table(("", ""), [(name, plain(value, 160)) for name, value in rows])
     Console(highlight=False, soft_wrap=True).print(Text("\n" + safe(hit.sql, "\n")))
+
+
+def _bridge_rows(bridge: Bridge | None) -> list[tuple[object, object]]:
+    if bridge is None:
+        return []
+    ways = [f"{near.table}: {near.column} → {far.column}" for near, far in bridge.steps]
+    shown = ", ".join(f"{left} → {right}" for left, right in bridge.examples)
+    return [
+        ("bridge", "; ".join(ways)),
+        ("arrive", f"{bar(bridge.coverage)} {bridge.coverage:.1%} of the values; {bridge.witnesses:g} tables agree"),
+        ("for example", shown or "–"),
+    ]
 
 
 def _error(e: Evidence) -> str:
@@ -129,8 +148,18 @@ def hit_document(hit: Hit) -> dict[str, Any]:
         "reverse_containment": e.reverse_containment, "jaccard": e.jaccard, "cosine": e.cosine,
         "overlap": e.overlap, "error": e.error, "cardinality": e.cardinality, "join_rows": e.join_rows,
         "explosion": e.explosion, "hub": hit.hub, "matched": list(e.matched), "unmatched": list(e.unmatched),
-        "verdict": hit.verdict, "notes": list(hit.notes), "sql": hit.sql,
+        "bridge": None if e.bridge is None else bridge_document(e.bridge), "verdict": hit.verdict,
+        "notes": list(hit.notes), "sql": hit.sql,
     }  # fmt: skip
+
+
+def bridge_document(bridge: Bridge) -> dict[str, Any]:
+    """A bridge as JSON has it."""
+    steps = [
+        {"lake": near.lake, "table": near.table, "left": near.column, "right": far.column} for near, far in bridge.steps
+    ]
+    examples = [list(pair) for pair in bridge.examples]
+    return {"coverage": bridge.coverage, "witnesses": bridge.witnesses, "steps": steps, "examples": examples}
 
 
 def verdict_document(said: Verdict) -> dict[str, Any]:

@@ -9,6 +9,9 @@ import numpy as np
 from tablelens.discover.view import LakeView, Mask
 from tablelens.types import Ids
 
+FEWEST = 3
+"""Distinct values of a column of numbers that can be reached over a bridge, at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
@@ -19,6 +22,8 @@ class Allowed:
     """Columns of the query's family with enough values; None where nothing may be a hit."""
     own: int = -1
     """The query's own table, whose columns are no hits."""
+    named: Mask | None = None
+    """Columns of text with enough values: they may be reached over a bridge, whatever the query's family."""
     asked: Mask | None = None
     """Columns that pass the request's filters; None where it has none."""
 
@@ -28,6 +33,13 @@ class Allowed:
             return np.zeros(len(places), bool)
         marks: Mask = self.pool[places] & (self.view.table_ids[places] != self.own)
         return marks if self.asked is None else marks & self.asked[places]
+
+    def anyhow(self, places: Ids) -> Mask:
+        """Which of these columns may be hits though they hold values of another family, as codes and names do."""
+        if self.pool is None or self.named is None:
+            return np.zeros(len(places), bool)
+        marks: Mask = self.named[places] | (self.view.numbered[places] & (self.view.distinct[places] >= FEWEST))
+        return np.asarray(marks & (self.view.table_ids[places] != self.own) & self.filtered(places))
 
     def filtered(self, places: Ids) -> Mask:
         """Which of these columns pass the request's filters, whatever they hold."""

@@ -12,7 +12,7 @@ from tablelens.discover.source import YOURS, Source
 from tablelens.discover.view import LakeView, Mask
 from tablelens.index.postings import FULL
 from tablelens.profile.normalize import hash_cells
-from tablelens.types import Cardinality, Evidence, Family, Hashes, Ids, Kind
+from tablelens.types import Bridge, Cardinality, Evidence, Family, Hashes, Ids, Kind
 
 EXAMPLES = 5
 Floats = npt.NDArray[np.float64]
@@ -102,7 +102,9 @@ def count(query: Query, places: Ids, overlap: Ids | None = None) -> Counted:
     return Counted(places, np.rint(whole).astype(np.int64), containment, reverse, jaccard, error)
 
 
-def evidence_of(query: Query, counted: Counted, i: int, held: Mask, cosine: float | None = None) -> Evidence:
+def evidence_of(
+    query: Query, counted: Counted, i: int, held: Mask, cosine: float | None = None, bridge: Bridge | None = None
+) -> Evidence:
     """The evidence on one candidate, with examples of cells that match and that do not; ``held`` as held_cells."""
     view, place = query.view, int(counted.places[i])
     matched, unmatched = _examples(query, held)
@@ -120,6 +122,7 @@ def evidence_of(query: Query, counted: Counted, i: int, held: Mask, cosine: floa
         unmatched=unmatched,
         error=round(float(counted.error[i]), 6),
         cosine=None if cosine is None else round(cosine, 6),
+        bridge=bridge,
     )
 
 

@@ -70,7 +70,7 @@ class PathFinder:
             raise UsageError(f"{left!r} and {right!r} are the same table", "name two tables")
         routes = self._routes(start, goal, hops)
         found = [self._path(route) for route in routes]
-        found.sort(key=lambda path: (-path.probability, len(path.steps), str(path.steps)))
+        found.sort(key=_best_first)
         return found[:k]
 
     def joins_of(self, table: int) -> dict[int, Step]:
@@ -87,6 +87,8 @@ class PathFinder:
 
     def _keep(self, best: dict[int, Step], place: int, hit: Hit) -> None:
         if self.view.value("family", place) == "number" and hit.probability < SURE_NUMBERS and not hit.verdict:
+            return
+        if hit.evidence.bridge is not None:  # its tables are steps of their own
             return
         other = int(self.view.table_ids[self._place(hit.column)])
         if other not in best or best[other].probability < hit.probability:
@@ -148,3 +150,9 @@ class PathFinder:
             e.join_rows, explosion, e.matched, (), e.error, e.cosine,
         )  # fmt: skip
         return Step(step.right, step.left, step.probability, evidence)
+
+
+def _best_first(path: JoinPath) -> tuple[float, int, float, str]:
+    """Likelier and shorter paths first; among those about as likely the one whose columns hold most in common."""
+    common = float(np.prod([step.evidence.jaccard for step in path.steps]))
+    return -round(path.probability, 1), len(path.steps), -common, str(path.steps)

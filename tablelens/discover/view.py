@@ -19,6 +19,7 @@ from tablelens.crawl.walk import PACKED, TEXT, WHOLE
 from tablelens.discover.source import Source, TableFile, source_of
 from tablelens.errors import UnknownColumn, UnknownLake, UnknownTable, UsageError
 from tablelens.index.generation import Generation
+from tablelens.profile.names import says_identifier
 from tablelens.types import ColumnRef, Family, Ids, Kind, Reading
 
 Mask = npt.NDArray[np.bool_]
@@ -71,6 +72,14 @@ class LakeView:
         return np.where(self.family == FAMILIES.index("text"), self._array("texts"), self.distinct)
 
     @cached_property
+    def numbered(self) -> Mask:
+        """Columns of whole numbers whose name says that they tell things apart."""
+        numbers = self.usable & (self.family == FAMILIES.index("number")) & self._equal("kind", "integer")
+        names = self.generation.columns["column"]
+        telling = [name for name in pc.unique(names.filter(pa.array(numbers))).to_pylist() if says_identifier(name)]
+        return np.asarray(numbers & np.asarray(pc.is_in(names, pa.array(telling, names.type))))
+
+    @cached_property
     def usable(self) -> Mask:
         """Columns that may take part in joins."""
         return self._equal("excluded", "")
@@ -102,6 +111,13 @@ class LakeView:
         """Columns that have a vector."""
         mask = np.zeros(len(self), bool)
         mask[self.generation.places(self.generation.vectors.labels())] = True
+        return mask
+
+    @cached_property
+    def aligned(self) -> Mask:
+        """Columns of which is known what stands beside them."""
+        mask = np.zeros(len(self), bool)
+        mask[self.generation.alignments.columns] = True
         return mask
 
     @cached_property

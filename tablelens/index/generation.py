@@ -2,7 +2,7 @@
 
     home/index/7/manifest.json    what the generation is, and size and BLAKE3 of each file
     home/index/7/columns.arrow    the columns, ascending by id: names, kinds, counts, kept cells; the n-th is place n
-    home/index/7/*.npy            postings; vectors or their labels
+    home/index/7/*.npy            postings; alignments; vectors or their labels
     home/index/7/vectors.hnsw     the graph over all vectors (index/hnsw.py), or in its stead
     home/index/7/ivf_*.npy        the inverted file (index/ivf.py), where there are very many columns
     home/catalog-7.duckdb         the catalogue as it was then, for SQL
@@ -30,6 +30,7 @@ import pyarrow.compute as pc
 from blake3 import blake3
 
 from tablelens.errors import DamagedIndex, IndexFault, NoLake
+from tablelens.index.alignments import Alignments
 from tablelens.index.base import VectorIndex
 from tablelens.index.exact import ExactIndex
 from tablelens.index.hnsw import HnswIndex
@@ -55,6 +56,7 @@ class Generation:
     number: int
     columns: pa.Table
     postings: Postings
+    alignments: Alignments
     vectors: VectorIndex
     encoder: dict[str, Any]
     """name, revision, dimension, template, unit, dtype of the encoder that made the vectors."""
@@ -78,9 +80,10 @@ class Generation:
         vectors = ExactIndex(self.vectors.dimension)
         if len(labels):
             vectors.add(labels, self.vectors.vectors(labels))
-        postings = self.postings.only(np.flatnonzero(mask.to_numpy(zero_copy_only=False)))
+        places = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
+        postings, alignments = self.postings.only(places), self.alignments.only(places)
         roots = {name: root for name, root in self.roots.items() if name in lakes}
-        return Generation(self.number, columns, postings, vectors, self.encoder, roots)
+        return Generation(self.number, columns, postings, alignments, vectors, self.encoder, roots)
 
 
 def current(home: Path) -> int | None:
@@ -106,6 +109,7 @@ def save(
     number: int,
     columns: pa.Table,
     postings: Postings,
+    alignments: Alignments,
     vectors: VectorIndex,
     words: WordIndex,
     encoder: dict[str, Any],
@@ -120,6 +124,7 @@ def save(
         with pa.ipc.new_file(partial / "columns.arrow", columns.schema) as writer:
             writer.write_table(columns.combine_chunks())
         postings.save(partial)
+        alignments.save(partial)
         words.save(partial)
         about = vectors.save(partial) | {"kind": vectors.kind, "dimension": vectors.dimension, "count": len(vectors)}
         files = {
@@ -160,6 +165,7 @@ def load(home: Path, number: int | None = None) -> Generation:
         number,
         pa.ipc.open_file(source).read_all(),
         Postings.load(folder),
+        Alignments.load(folder),
         KINDS[vectors["kind"]].load(folder, vectors),
         manifest["encoder"],
         manifest["roots"],

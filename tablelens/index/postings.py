@@ -118,7 +118,7 @@ class Postings:
     def only(self, columns: Ids) -> Postings:
         """The index of some columns alone, ascending places; nothing in it tells of the others."""
         sizes = self.own_starts[columns + 1] - self.own_starts[columns]
-        own = self.own[_runs(self.own_starts[columns], sizes)]
+        own = self.own[runs(self.own_starts[columns], sizes)]
         held = np.zeros(len(self.values), bool)
         held[own] = True
         own = (np.cumsum(held, dtype=np.int64) - 1)[own].astype(np.uint32)
@@ -178,7 +178,7 @@ class Postings:
         if not len(columns) or not len(places):
             return np.zeros(len(columns), np.int64)
         starts, sizes = self.own_starts[columns], self.own_starts[columns + 1] - self.own_starts[columns]
-        hits = self._among(self.own[_runs(starts, sizes)], np.asarray(places))
+        hits = self._among(self.own[runs(starts, sizes)], np.asarray(places))
         ends = np.cumsum(sizes)
         total = np.concatenate(([0], np.cumsum(hits)))
         return np.asarray(total[ends] - total[ends - sizes], np.int64)
@@ -195,7 +195,7 @@ class Postings:
     def _count(self, places: npt.NDArray[np.integer], allowed: Allowed | None) -> tuple[Ids, Counts]:
         """The columns, ascending, that hold any of some values, and how many of them each holds."""
         starts = self.starts[places]
-        holders = self.columns[_runs(starts, self.starts[places + 1] - starts)]
+        holders = self.columns[runs(starts, self.starts[places + 1] - starts)]
         if len(holders) > len(self):
             counts = np.bincount(holders, minlength=len(self))
             found = np.flatnonzero(counts)
@@ -214,7 +214,7 @@ def _starts(sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
 
 
-def _runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def runs(starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The places start, start+1, … of each run, end to end."""
     before = np.cumsum(sizes) - sizes
     return np.repeat(starts - before, sizes) + np.arange(int(sizes.sum()))

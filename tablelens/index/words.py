@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from operator import itemgetter
 from pathlib import Path
@@ -14,37 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tablelens.profile.names import parts_of
 from tablelens.types import Ids
 
 FOLDER = "words"
 VALUES = 40
 """Cells of a column that count towards its table's words."""
 WORD_SCORES = pa.schema([("word", pa.string()), ("tables", pa.list_(pa.int64())), ("scores", pa.list_(pa.float32()))])
-_PART = re.compile(r"A+(?!a)|A?a+|0+")
-_ASCII_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _COMMON = frozenset("a an and are as at be by for from in is it of on or that the this to was with".split())  # noqa: SIM905
-
-
-def parts_of(text: str) -> list[str]:
-    """The words and numbers of a name in camelCase, snake_case or plain text, case folded.
-
-    >>> parts_of("customerId_2"), parts_of("Zürich ÉTAT")
-    (['customer', 'id', '2'], ['zürich', 'état'])
-    """
-    if text.isascii():
-        return [part.lower() for part in _ASCII_PART.findall(text)]
-    text = unicodedata.normalize("NFC", text)
-    shape = "".join(map(_letter, text))
-    return [text[found.start() : found.end()].casefold() for found in _PART.finditer(shape)]
-
-
-def _letter(character: str) -> str:
-    """A capital letter as A, another letter or a mark on one as a, a digit as 0."""
-    if character.isupper():
-        return "A"
-    if character.isalpha() or unicodedata.category(character)[0] == "M":
-        return "a"
-    return "0" if character.isnumeric() else " "
 
 
 def words_of(text: str) -> list[str]:

@@ -13,11 +13,11 @@ from tablelens.catalog import verdicts
 from tablelens.catalog.snapshot import NAME_WORDS, TABLE_NAMES, Spoken, speak
 from tablelens.catalog.store import Catalog
 from tablelens.discover.rank import Calibration
-from tablelens.discover.rank import words as words_of_name
 from tablelens.discover.view import names_of_table
 from tablelens.encoders.base import ColumnEncoder
 from tablelens.errors import DamagedIndex, EncoderError, IndexFault, NoLake
 from tablelens.index import generation
+from tablelens.index.alignments import Alignments
 from tablelens.index.base import VectorIndex
 from tablelens.index.exact import ExactIndex
 from tablelens.index.hnsw import HnswIndex
@@ -25,6 +25,7 @@ from tablelens.index.ivf import IvfIndex
 from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
 from tablelens.pipeline.texts import column_texts, contents_of
+from tablelens.profile.names import words as words_of_name
 from tablelens.progress import Progress, Stopwatch
 from tablelens.settings import Settings
 from tablelens.types import ColumnText, Hashes, Ids, Vectors
@@ -63,6 +64,7 @@ def build_generation(
         columns = catalog.columns()
         flat, sizes = catalog.value_sets()
         postings = Postings.build_flat(flat, sizes, np.asarray(columns["exact"].to_numpy(zero_copy_only=False), bool))
+        alignments = align_tables(columns, catalog.alignments())
     with watch.stage("encode"):
         encode_columns(catalog, columns, postings, encoder, settings, progress)
     with watch.stage("index"):
@@ -73,7 +75,7 @@ def build_generation(
         number = catalog.next_generation()
         roots = {name: root for _, name, root in catalog.lakes()}
         words = WordIndex.build(columns)
-        generation.save(home, number, columns, postings, vectors, words, describe(encoder, settings), roots)
+        generation.save(home, number, columns, postings, alignments, vectors, words, describe(encoder, settings), roots)
         catalog.add_generation(number, encoder.name, encoder.revision, columns.num_rows)
         spoken = spoken_of(columns, words, encoder, settings, generation.folder_of(home, number))
         catalog.snapshot(generation.catalog_of(home, number), lambda copy: speak(copy, spoken))
@@ -86,7 +88,8 @@ def build_generation(
 def spoken_of(columns: pa.Table, words: WordIndex, encoder: ColumnEncoder, settings: Settings, folder: Path) -> Spoken:
     """What the SQL of the snapshot cannot tell from the catalogue."""
     calibration = Calibration.of(encoder.name)
-    weights = [calibration.bias, *calibration.weights]
+    ways = calibration.equality, calibration.meaning
+    weights = [number for way in ways for number in (way.bias, *way.weights)]
     tables = columns.group_by(["lake", "table", "part", "table_id"]).aggregate([])
     names = pc.unique(columns["column"]).to_pylist()
     return Spoken(
@@ -111,6 +114,17 @@ def spoken_of(columns: pa.Table, words: WordIndex, encoder: ColumnEncoder, setti
             "settings": [float(settings.candidates), float(settings.min_distinct), *weights],
         },
     )
+
+
+def align_tables(columns: pa.Table, kept: pa.Table) -> Alignments:
+    """The catalogue's alignments with columns as places: a table's columns lie together, in the order of the file."""
+    table_ids = columns["table_id"].to_numpy()
+    starts = np.searchsorted(table_ids, kept["table_id"].to_numpy())
+    tables = []
+    for start, positions, cells in zip(starts.tolist(), kept["positions"], kept["cells"], strict=True):
+        places = start + positions.values.to_numpy()
+        tables.append((places, cells.values.to_numpy().reshape(len(places), -1)))
+    return Alignments.build(tables)
 
 
 def encode_columns(

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from tablelens.profile.align import COLUMNS, NULL, ROWS, align
 from tablelens.profile.kinds import as_day, as_number, count_texts, kind_of
+from tablelens.profile.names import says_identifier
 from tablelens.profile.normalize import hash_value, normalize
 from tablelens.settings import Settings
 from tablelens.types import ColumnProfile, Kind, RawTable, TableProfile, ValueSet
@@ -213,6 +214,7 @@ def _may_name(column: ColumnProfile) -> bool:
         and column.values.exact
         and LEAST <= column.distinct <= NULL
         and column.mean_length <= NAME_LENGTH
+        and (column.family == "text" or says_identifier(column.name))
     )
 
 

@@ -9,7 +9,19 @@ from tablelens.testing import make_lake
 
 HIT = {
     *("lake", "table", "column", "kind", "probability", "score", "containment", "reverse_containment", "jaccard"),
-    *("cosine", "overlap", "error", "cardinality", "join_rows", "explosion", "hub", "matched", "unmatched", "verdict"),
+    *(
+        "cosine",
+        "overlap",
+        "error",
+        "cardinality",
+        "join_rows",
+        "explosion",
+        "hub",
+        "matched",
+        "unmatched",
+        "verdict",
+        "bridge",
+    ),
     *("notes", "sql"),
 }
 
@@ -27,8 +39,10 @@ def test_joins_for_programs(ask):
     assert (done.code, done.err) == (0, "")
     assert found.keys() == {"query", "mode", "hits", "notes", "generation", "seconds"}
     assert (found["query"], found["mode"]) == ({"table": "shop/orders.csv", "column": "customer_id"}, "auto")
-    (hit,) = found["hits"]
+    hit, *over_bridges = found["hits"]
     assert hit.keys() == HIT
+    assert hit["bridge"] is None
+    assert all(each["bridge"]["coverage"] > each["containment"] for each in over_bridges)
     assert (hit["table"], hit["column"], hit["cardinality"]) == ("shop/customers.csv", "customer_id", "n:1")
     assert (hit["overlap"], hit["containment"]) == (40, 1)
     assert len(hit["matched"]) == 5
@@ -36,9 +50,9 @@ def test_joins_for_programs(ask):
 
 
 def test_none_found_is_no_error(ask):
-    done = ask("joins", "shop/customers.name")
+    done = ask("joins", "shop/orders.amount")
     assert (done.code, done.out.strip().endswith("none found")) == (0, True)
-    assert ask("joins", "shop/customers.name", "--json").document["hits"] == []
+    assert ask("joins", "shop/orders.amount", "--json").document["hits"] == []
 
 
 def test_every_mode_and_filter(ask):

@@ -5,7 +5,12 @@ import json
 
 
 def test_the_command(ask):
-    done = ask("sql", "-c", 'SELECT "table", "column" FROM tablelens.joins(\'shop/orders.customer_id\')', "--json")
+    done = ask(
+        "sql",
+        "-c",
+        "SELECT \"table\", \"column\" FROM tablelens.joins('shop/orders.customer_id', mode := 'equi')",
+        "--json",
+    )
     assert done.document == {"columns": ["table", "column"], "rows": [["shop/customers.csv", "customer_id"]]}
     assert ask("sql", "--csv", "-c", "SELECT 1 AS a, 'x,y' AS b").out == 'a,b\n1,"x,y"\n'
     assert "shop/orders.csv" in ask("sql", "-c", "FROM tablelens.tables").out

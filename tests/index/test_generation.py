@@ -8,6 +8,7 @@ import pytest
 
 from tablelens.errors import DamagedIndex, NoLake
 from tablelens.index import generation
+from tablelens.index.alignments import Alignments
 from tablelens.index.exact import ExactIndex
 from tablelens.index.hnsw import HnswIndex
 from tablelens.index.postings import Postings
@@ -35,7 +36,8 @@ def save(home, number=1, kind=HnswIndex):
     vectors.add(np.array([3, 5, 9]), np.eye(3, 4, dtype=np.float32))
     postings = Postings.build([np.array([1, 2], np.uint64), np.array([2], np.uint64), np.array([7], np.uint64)])
     words = WordIndex.build(columns())
-    generation.save(home, number, columns(), postings, vectors, words, ENCODER, {"lake": "/somewhere"})
+    beside = Alignments.build([(np.array([0, 1]), np.array([[0, 1], [0, 0]], np.uint16))])
+    generation.save(home, number, columns(), postings, beside, vectors, words, ENCODER, {"lake": "/somewhere"})
     generation.publish(home, number)
     return generation.folder_of(home, number)
 
@@ -49,6 +51,7 @@ def test_save_and_load(home, kind):
     assert again.ids.tolist() == [3, 5, 9]
     assert again.places(np.array([9, 3])).tolist() == [2, 0]
     assert again.postings.hashes_of(0).tolist() == [1, 2]
+    assert again.alignments.cells_of(1).tolist() == [0, 0]
     assert (again.vectors.kind, sorted(again.vectors.labels().tolist())) == (kind.kind, [3, 5, 9])
 
 

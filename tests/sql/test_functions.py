@@ -30,8 +30,8 @@ def connection(crawled):
         yield made
 
 
-def by_lake(lake, column, mode):
-    hits = lake.joins(column, k=5, mode=mode).hits
+def by_lake(lake, column, mode, bridges=True):
+    hits = [hit for hit in lake.joins(column, k=5, mode=mode).hits if bridges or hit.evidence.bridge is None]
     return [
         (
             *(h.column.lake, h.column.table, h.column.column, h.column.kind),
@@ -63,7 +63,9 @@ def test_the_scan_of_the_snapshot_answers_as_the_lake_does(crawled, column, mode
     with duckdb.connect() as attached:
         attached.execute(f"ATTACH '{crawled.home}/catalog-{number}.duckdb' AS tablelens (READ_ONLY)")
         for mine, theirs in zip(
-            attached.execute(ANSWER, [column, mode]).fetchall(), by_lake(crawled, column, mode), strict=True
+            attached.execute(ANSWER, [column, mode]).fetchall(),
+            by_lake(crawled, column, mode, bridges=False),
+            strict=True,
         ):
             assert mine == pytest.approx(theirs, abs=2e-4, nan_ok=True)
 
