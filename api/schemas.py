@@ -92,6 +92,12 @@ class ColumnOut(ColumnRef, kw_only=True):
     excluded: Annotated[str, Meta(description="why it takes no part in joins, or nothing")]
 
 
+class ColumnPage(Page):
+    """One page of columns."""
+
+    items: list[ColumnOut]
+
+
 class TableDetail(TableOut, kw_only=True):
     """A table with its columns."""
 
@@ -234,6 +240,7 @@ class Suggestion(Out):
     id: Annotated[str, Meta(description="of the table or column; of one of them where several have the name")]
     lake: str
     table: str
+    count: Annotated[int, Meta(description="how many columns have the name; 1 for a table")] = 1
 
 
 class Suggestions(Out):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from litestar import Controller, Request, get
@@ -12,12 +13,14 @@ from tablelens.discover.tables import TableHit as LakeHit
 from . import wire
 from .access import LAKE, snapshot_of
 from .errors import documented
-from .parameters import K, at_most
-from .schemas import Found, Suggestion, Suggestions, TableHit
+from .parameters import PAGE, Cursor, K, Limit, at_most, page
+from .schemas import ColumnPage, Found, Suggestion, Suggestions, TableHit
 from .service import Served
 from .snapshot import Snapshot
 
 SHOWN_COLUMNS = 50
+MOST_NAMES = 200
+"""Names whose columns are listed, the ones that fit best."""
 
 
 class SearchController(Controller):
@@ -53,6 +56,21 @@ class SearchController(Controller):
         at_most("k", k, service.settings, "max_k")
         return await service.run(_suggest, snapshot_of(request), q, k)
 
+    @get("/search/columns", operation_id="searchColumns", summary="Columns by name",
+         opt=LAKE, responses=documented())  # fmt: skip
+    async def columns(
+        self,
+        request: Request[Any, Any, Any],
+        service: Served,
+        q: Annotated[str, QueryParameter(min_length=1, max_length=200, description="a name, or a part of one")],
+        cursor: Cursor = None,
+        limit: Limit = PAGE,
+    ) -> ColumnPage:
+        """Every column of each name that holds it, in the order of the suggestions, then by lake and table."""
+        snapshot = snapshot_of(request)
+        keys, places = await service.run(_columns, snapshot, q)
+        return page(ColumnPage, keys, cursor, limit, service.settings, lambda at: wire.column(snapshot, places[at]))
+
 
 def _search(snapshot: Snapshot, text: str, k: int) -> Found:
     hits = [_hit(snapshot, hit) for hit in snapshot.lake.search(text, k=k)]
@@ -66,16 +84,33 @@ def _hit(snapshot: Snapshot, hit: LakeHit) -> TableHit:
 
 
 def _suggest(snapshot: Snapshot, text: str, k: int) -> Suggestions:
+    _, shown, numbers = snapshot.suggestions
+    return Suggestions(
+        items=[_suggestion(snapshot, shown[i], numbers[i]) for _, _, i in sorted(_holding(snapshot, text))[:k]]
+    )
+
+
+def _holding(snapshot: Snapshot, text: str) -> Iterator[tuple[int, int, int]]:
+    """(rank, length, place among the suggestions) of the names that hold a text; the lowest fit best."""
     typed = text.casefold().strip()
-    folded, shown, numbers = snapshot.suggestions
-    ranked: list[tuple[int, int, int]] = []
-    for i, name in enumerate(folded):
+    for i, name in enumerate(snapshot.suggestions[0]):
         at = name.find(typed)
         if at >= 0:
-            rank = 0 if at == 0 else 2 if name[at - 1].isalnum() else 1
-            ranked.append((rank, len(name), i))
-    items = [_suggestion(snapshot, shown[i], numbers[i]) for _, _, i in sorted(ranked)[:k]]
-    return Suggestions(items=items)
+            yield 0 if at == 0 else 2 if name[at - 1].isalnum() else 1, len(name), i
+
+
+def _columns(snapshot: Snapshot, text: str) -> tuple[list[tuple[str, ...]], list[int]]:
+    """(keys, places) of the columns whose names hold a text, the best first."""
+    _, shown, numbers = snapshot.suggestions
+    best = sorted(each for each in _holding(snapshot, text) if numbers[each[2]] < 0)[:MOST_NAMES]
+    ranks = {shown[i]: (f"{rank}{length:05}", shown[i]) for rank, length, i in best}
+    found = []
+    for place, name in enumerate(snapshot.view.names):
+        if name in ranks:
+            lake, table, _ = snapshot.table_name(snapshot.number_of(place))
+            found.append(((*ranks[name], lake, table, f"{place:012}"), place))
+    found.sort()
+    return [key for key, _ in found], [place for _, place in found]
 
 
 def _suggestion(snapshot: Snapshot, text: str, number: int) -> Suggestion:
@@ -83,4 +118,5 @@ def _suggestion(snapshot: Snapshot, text: str, number: int) -> Suggestion:
         ref = wire.table_ref(snapshot, number)
         return Suggestion(text=text, kind="table", id=ref.id, lake=ref.lake, table=ref.name)
     column = wire.column_ref(snapshot, -1 - number)
-    return Suggestion(text=text, kind="column", id=column.id, lake=column.lake, table=column.table)
+    count = snapshot.name_counts[text]
+    return Suggestion(text=text, kind="column", id=column.id, lake=column.lake, table=column.table, count=count)

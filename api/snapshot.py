@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from hashlib import blake2b
@@ -200,6 +201,11 @@ class Snapshot:
     def paths(self) -> PathFinder:
         """Finds paths; keeps the joins of tables that it has looked up."""
         return self.lake.path_finder
+
+    @cached_property
+    def name_counts(self) -> Counter[str]:
+        """How many columns have a name."""
+        return Counter(self.view.names)
 
     @cached_property
     def suggestions(self) -> tuple[list[str], list[str], list[int]]:

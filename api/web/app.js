@@ -4,7 +4,7 @@ import { address, ask, key, setKey } from "./lib/api.js";
 import { h, put } from "./lib/dom.js";
 import { go, here, to } from "./lib/route.js";
 import { combobox } from "./parts/combobox.js";
-import { columnItems } from "./parts/suggest.js";
+import { columnItems, placeOf } from "./parts/suggest.js";
 import { problem } from "./parts/states.js";
 
 const SCREENS = new Set(["home", "search", "table", "column", "graph", "map", "upload", "crawls", "probes"]);
@@ -24,7 +24,7 @@ const search = combobox({
   placeholder: "Search tables and columns",
   hint: h("kbd", { "aria-hidden": "true" }, "/"),
   load: columnItems,
-  choose: (item) => go(to(item.kind, item.id)),
+  choose: (item) => go(placeOf(item)),
   submit: (text) => go(to("search", "", { q: text })),
 });
 const links = NAVIGATION.map(([screen, text]) => h("a", { href: to(screen === "home" ? "" : screen), data: { screen } }, text));

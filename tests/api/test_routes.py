@@ -206,3 +206,24 @@ def test_metrics(client):
     text = client.get("/metrics").text
     assert 'tablelens_requests_total{method="GET",route="/v1/status",status="200"}' in text
     assert "tablelens_columns 16.0" in text
+
+
+def test_columns_by_name_come_in_pages_the_best_first(client):
+    found = client.found("/v1/search/columns", q="customer_id")
+    assert [(each["table"], each["name"]) for each in found["items"]] == [
+        ("shop/customers.csv", "customer_id"),
+        ("shop/orders.csv", "customer_id"),
+    ]
+    names = [each["name"] for each in client.found("/v1/search/columns", q="o")["items"]]
+    assert names[0] == "order_id"  # begins with it
+    assert "country" in names
+    first = client.found("/v1/search/columns", q="country", limit=1)
+    second = client.found("/v1/search/columns", q="country", limit=1, cursor=first["next"])
+    assert (first["total"], first["items"][0]["table"], second["items"][0]["table"]) == (
+        *(3, "shop/customers.csv"),
+        "world/capitals.csv",
+    )
+    assert client.found("/v1/search/columns", q="nothing like it") == {"items": [], "next": None, "total": 0}
+    counts = {each["text"]: each["count"] for each in client.found("/v1/suggestions", q="c")["items"]}
+    assert counts["customer_id"] == 2
+    assert counts["capital"] == 1
