@@ -44,7 +44,8 @@ export class Plane {
     );
     this.observer = new ResizeObserver(() => this.#resize());
     this.observer.observe(this.canvas);
-    this.onTheme = () => this.redraw();
+    this.colours = new Map();
+    this.onTheme = () => (this.colours.clear(), this.redraw());
     addEventListener("theme", this.onTheme);
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", this.onTheme);
@@ -58,9 +59,12 @@ export class Plane {
 
   /** The colour behind a custom property, as it is in the present theme. */
   colour(name) {
-    this.probe ??= this.element.appendChild(h("i", { hidden: true }));
-    this.probe.style.color = `var(${name})`;
-    return getComputedStyle(this.probe).color;
+    if (!this.colours.has(name)) {
+      this.probe ??= this.element.appendChild(h("i", { hidden: true }));
+      this.probe.style.color = `var(${name})`;
+      this.colours.set(name, getComputedStyle(this.probe).color);
+    }
+    return this.colours.get(name);
   }
 
   get size() {
@@ -124,6 +128,7 @@ export class Plane {
   redraw() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = undefined;
+      if (!this.canvas.width || !this.element.isConnected) return; // it is drawn once it has a size
       const paint = this.canvas.getContext("2d");
       const ratio = devicePixelRatio || 1;
       paint.setTransform(ratio, 0, 0, ratio, 0, 0);

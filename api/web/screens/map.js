@@ -10,10 +10,12 @@ import { empty, pending } from "../parts/states.js";
 
 const MOST = 100_000;
 const NEIGHBOURS = 10;
+const FEW = 3000;
+const NAMED = 400;
 
 export function show(place, { query }) {
   document.title = "Column map · tablelens";
-  let map = { ids: [], names: [], tables: [], lakes: [], kinds: [], x: [], y: [] };
+  let map = { ids: [], names: [], tables: [], lakes: [], kinds: [], kind: [], x: [], y: [] };
   let hidden = new Set((query.hide ?? "").split(",").filter(Boolean));
   let like = query.like ?? "";
   let lake = null;
@@ -70,38 +72,64 @@ export function show(place, { query }) {
   }
 
   function draw(paint, { selected, hovered }) {
-    const [width, height] = plane.size;
-    const colours = Object.fromEntries(KINDS.map((kind) => [kind, plane.colour(`--kind-${kind}`)]));
-    const dim = plane.colour("--line-strong");
-    const seen = [];
-    const size = map.x.length > 20_000 ? 2 : map.x.length > 4000 ? 3 : 5;
+    const seen = inView();
+    if (seen.length > FEW) paint.putImageData(cloud(seen), 0, 0);
+    else dots(paint, seen);
+    const own = [selected, hovered].filter((i) => i >= 0);
+    for (const i of own) ring(paint, plane.at(map.x[i], map.y[i]));
+    const named = seen.length > NAMED ? [] : [...seen].filter((i) => !map.marked || map.marked[i]);
+    const label = (must) => (i) => [plane.at(map.x[i], map.y[i])[0] + 9, plane.at(map.x[i], map.y[i])[1], map.names[i], must];
+    labels(paint, [...own.map(label(true)), ...named.map(label(false))], { ink: plane.colour("--ink"), ground: plane.colour("--panel"), width: plane.size[0] });
+  }
+
+  /** The columns in the part of the plane that is seen. */
+  function inView() {
+    const [left, top] = plane.from(-9, -9);
+    const [right, bottom] = plane.from(...plane.size.map((length) => length + 9));
+    const off = KINDS.map((kind) => hidden.has(kind));
+    const seen = new Int32Array(map.x.length);
+    let n = 0;
     for (let i = 0; i < map.x.length; i++) {
-      if (hidden.has(map.kinds[i])) continue;
-      const [px, py] = plane.at(map.x[i], map.y[i]);
-      if (px < -9 || py < -9 || px > width + 9 || py > height + 9) continue;
-      seen.push(i, px, py);
+      if (!off[map.kind[i]] && map.x[i] > left && map.x[i] < right && map.y[i] > top && map.y[i] < bottom) seen[n++] = i;
     }
-    const few = seen.length / 3 < 3000;
-    for (let at = 0; at < seen.length; at += 3) {
-      const [i, px, py] = [seen[at], seen[at + 1], seen[at + 2]];
+    return seen.subarray(0, n);
+  }
+
+  function dots(paint, seen) {
+    const colours = KINDS.map((kind) => plane.colour(`--kind-${kind}`));
+    const dim = plane.colour("--line-strong");
+    for (const i of seen) {
       const on = !map.marked || map.marked[i];
-      paint.fillStyle = on ? colours[map.kinds[i]] : dim;
-      paint.globalAlpha = !on ? 0.2 : few ? 0.9 : 0.6;
-      if (few) {
-        paint.beginPath();
-        paint.arc(px, py, size, 0, 7);
-        paint.fill();
-      } else paint.fillRect(px - size / 2, py - size / 2, size, size);
+      paint.fillStyle = on ? colours[map.kind[i]] : dim;
+      paint.globalAlpha = on ? 0.9 : 0.3;
+      paint.beginPath();
+      paint.arc(...plane.at(map.x[i], map.y[i]), seen.length > 1000 ? 3 : 5, 0, 7);
+      paint.fill();
     }
     paint.globalAlpha = 1;
-    for (const i of new Set([selected, hovered])) if (i >= 0) ring(paint, plane.at(map.x[i], map.y[i]));
-    const named = [];
-    for (let at = 0; at < seen.length && few; at += 3) {
-      const i = seen[at];
-      if (i === selected || i === hovered) named.unshift([seen[at + 1] + 9, seen[at + 2], map.names[i], true]);
-      else if (seen.length / 3 < 400 && (!map.marked || map.marked[i])) named.push([seen[at + 1] + 9, seen[at + 2], map.names[i], false]);
-    }
-    labels(paint, named, { ink: plane.colour("--ink"), ground: plane.colour("--panel"), width });
+  }
+
+  /** Many columns, pixel by pixel: a canvas draws some thousand shapes in the time of a frame, and no hundred thousand. */
+  function cloud(seen) {
+    const { width, height } = plane.canvas;
+    const state = [width, height, plane.scale, ...plane.center, [...hidden], like, plane.colour("--ink")].join();
+    if (map.picture?.state === state) return map.picture.image; // only the point under the mouse is another
+    const image = new ImageData(width, height);
+    const pixels = new Uint32Array(image.data.buffer);
+    const ratio = width / plane.size[0];
+    const side = Math.round((seen.length > 30_000 ? 1.5 : 3) * ratio);
+    const colours = KINDS.map((kind) => packed(plane.colour(`--kind-${kind}`), 220));
+    const dim = packed(plane.colour("--line-strong"), 70);
+    const [x0, y0] = plane.at(0, 0);
+    const dot = (i, colour) => {
+      const px = Math.round((x0 + map.x[i] * plane.scale) * ratio - side / 2);
+      const py = Math.round((y0 + map.y[i] * plane.scale) * ratio - side / 2);
+      for (let y = Math.max(py, 0); y < Math.min(py + side, height); y++) pixels.fill(colour, y * width + Math.max(px, 0), y * width + Math.min(px + side, width));
+    };
+    if (map.marked) for (const i of seen) if (!map.marked[i]) dot(i, dim);
+    for (const i of seen) if (!map.marked || map.marked[i]) dot(i, colours[map.kind[i]]);
+    map.picture = { state, image };
+    return image;
   }
 
   function ring(paint, [px, py]) {
@@ -126,14 +154,14 @@ export function show(place, { query }) {
   }
 
   function nearest(i) {
-    const far = map.x.map((x, j) => [(x - map.x[i]) ** 2 + (map.y[j] - map.y[i]) ** 2, j]);
+    const far = Array.from(map.x, (x, j) => [(x - map.x[i]) ** 2 + (map.y[j] - map.y[i]) ** 2, j]);
     return far.filter(([, j]) => j !== i && !hidden.has(map.kinds[j])).sort((a, b) => a[0] - b[0]).slice(0, NEIGHBOURS).map(([, j]) => j);
   }
 
   function load() {
     pending(body, "the map", async (signal) => {
       const [found, lakes] = await Promise.all([ask(address("/v1/map", { lake, limit: MOST }), { signal }), ask("/v1/lakes", { signal })]);
-      map = found;
+      map = { ...found, x: Float64Array.from(found.x), y: Float64Array.from(found.y), kind: Uint8Array.from(found.kinds, (kind) => KINDS.indexOf(kind)) };
       if (!map.total) return empty("No column has a vector yet.");
       lakeField.hidden = lakes.length < 2;
       put(lakeField, choice("Lake", [["", "all lakes"], ...lakes.map((each) => each.name)], lake, (name) => change({ lake: name, column: "" })));
@@ -157,4 +185,10 @@ export function show(place, { query }) {
   }
   update(query);
   return { update, close: () => plane.close() };
+}
+
+/** "rgb(1, 2, 3)" as a pixel of an ImageData. */
+function packed(colour, alpha) {
+  const [red, green, blue] = colour.match(/[\d.]+/g).map(Number);
+  return new Uint32Array(new Uint8ClampedArray([red, green, blue, alpha]).buffer)[0];
 }
