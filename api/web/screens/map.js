@@ -121,13 +121,13 @@ export function show(place, { query }) {
     const colours = KINDS.map((kind) => packed(plane.colour(`--kind-${kind}`), 220));
     const dim = packed(plane.colour("--line-strong"), 70);
     const [x0, y0] = plane.at(0, 0);
-    const dot = (i, colour) => {
+    const dot = (i, colour, side) => {
       const px = Math.round((x0 + map.x[i] * plane.scale) * ratio - side / 2);
       const py = Math.round((y0 + map.y[i] * plane.scale) * ratio - side / 2);
       for (let y = Math.max(py, 0); y < Math.min(py + side, height); y++) pixels.fill(colour, y * width + Math.max(px, 0), y * width + Math.min(px + side, width));
     };
-    if (map.marked) for (const i of seen) if (!map.marked[i]) dot(i, dim);
-    for (const i of seen) if (!map.marked || map.marked[i]) dot(i, colours[map.kind[i]]);
+    if (map.marked) for (const i of seen) if (!map.marked[i]) dot(i, dim, side);
+    for (const i of seen) if (!map.marked || map.marked[i]) dot(i, colours[map.kind[i]], map.marked ? Math.max(side, 3) : side);
     map.picture = { state, image };
     return image;
   }
