@@ -68,6 +68,7 @@ def answers(client: TestClient[Any]) -> dict[str, Any]:
         "joinFile": client.post("/v1/joins/file", files=FILE, data={"column": "country", "k": "1"}).json(),
         "listFileColumns": client.post("/v1/joins/file/columns", files=FILE).json(),
         "searchTables": ask("/v1/search", q="airport codes", k=2), "suggestNames": ask("/v1/suggestions", q="air", k=2),
+        "searchColumns": ask("/v1/search/columns", q="iso", limit=2),
         "findPaths": ask("/v1/paths", **{"from": other["table_id"], "to": end, "k": 1}),
         "getGraph": ask("/v1/graph", table=table), "getMap": ask("/v1/map", limit=2),
         "giveVerdict": verdict, "listVerdicts": ask("/v1/verdicts"), "startCrawl": crawl,
