@@ -54,6 +54,12 @@ API = {
         "tablelens.engines.base": ("InlineEngine",),
         "tablelens.progress": ("Progress",),
     },
+    "Probes": {
+        "tablelens.probes": (
+            *("run", "Budget", "load_model", "load_models", "model_names", "get_property"),
+            *("generate", "from_sample_lake", "from_lake", "Dataset", "Run", "Result"),
+        )
+    },
     "For tests": {"tablelens.testing": ("HashEncoder", "make_lake", "assert_same_hits")},
 }
 """Heading → module → names that the page of the Python API lists."""
