@@ -7,8 +7,8 @@ Four parts, each kept in WORK and gone on with where it was cut off:
 - ``sample``: the whole sample lake, preset standard; the static encoder and MiniLM on DeepJoin's template.
 - ``models``: 20 tables of the sample lake, 24 rows, 4 to 8 variants a table; these two, MiniLM's weights as a plain
   BERT over whole tables (``bert:``), a TransTab fitted on tables of the sample lake, and the reference models.
-- ``mpnet``: 12 tables, 16 rows, 2 variants; the static encoder, MiniLM and MPNet.
-- ``lake``: 24 tables drawn from a folder (a public lake pack); the static encoder, MiniLM and two reference models.
+- ``mpnet``: 8 tables, 10 rows, 2 variants; the static encoder, MiniLM and MPNet.
+- ``lake``: 16 tables drawn from a folder (a public lake pack); the static encoder, MiniLM and a bag of words.
 
 Writes benchmarks/results/probes.md and probes.json. No speed is measured, so a shared machine changes nothing but the
 costs, which are upper bounds.
@@ -37,8 +37,8 @@ REFERENCES = ("bag-of-words", "hash", "random", "first-row", "constant")
 PARTS = {
     "sample": PRESETS["standard"],
     "models": Budget(tables=20, rows=24, variants=4, most=8),
-    "mpnet": Budget(tables=12, rows=16, variants=2, most=2),
-    "lake": Budget(tables=24, rows=24, variants=4, most=8),
+    "mpnet": Budget(tables=8, rows=10, variants=2, most=2),
+    "lake": Budget(tables=16, rows=16, variants=4, most=4),
 }
 SHOWN = ("cosine", "mcv", "van valen", "self retrieval", "cosine whole")
 RAW = ("row_order", "column_order", "sample_fidelity", "perturbation_robustness", "heterogeneous_context")
@@ -70,7 +70,7 @@ def probe(part: str, options: argparse.Namespace) -> Run:
             *REFERENCES,
         ],
         "mpnet": ["static", options.minilm, options.mpnet],
-        "lake": ["static", options.minilm, "bag-of-words", "random"],
+        "lake": ["static", options.minilm, "bag-of-words"],
     }[part]
     if part == "models":
         names.insert(3, f"transtab:{transtab(options.work)}")
