@@ -35,6 +35,7 @@ from .search import SearchController
 from .service import Service
 from .system import HealthController, StatusController
 from .tables import TableController
+from .tracing import traced
 from .verdicts import VerdictController
 
 PAGE = Path(__file__).parent / "web"
@@ -70,6 +71,7 @@ def create_app(
             yield
         finally:
             await endpoint.close()
+            end_traces()
             await service.stop()
 
     app = Litestar(
@@ -88,7 +90,7 @@ def create_app(
     )
     app.state.service = service
     complete(app.openapi_schema)
-    app.asgi_handler = Edge(app.asgi_handler, service, metrics, frozenset(hosts))
+    app.asgi_handler, end_traces = traced(Edge(app.asgi_handler, service, metrics, frozenset(hosts)))
     return app
 
 

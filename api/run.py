@@ -21,6 +21,7 @@ from tablelens.settings import Settings
 from .app import create_app
 from .keys import KeyRing
 from .logs import configure
+from .patience import Patient
 from .service import Service
 
 LOCK = "serve.lock"
@@ -45,6 +46,7 @@ def serve(home: Path, settings: Settings, host: str, port: int, hosts: Iterable[
             app,
             host=host,
             port=port,
+            http=Patient,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -230,7 +230,8 @@ def test_commands_in_the_docs_exist():
 
 def test_messages_that_troubleshooting_explains_are_said():
     """The longest part of each message, between what it is about, stands in the code."""
-    said = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tablelens").rglob("*.py"))
+    folders = (ROOT / "tablelens", ROOT / "api")
+    said = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py"))
     said += " ".join(f"unknown {what}" for what in re.findall(r'\.among\("(\w+)"', said))
     for message in re.findall(r"^\| `([^`]+)` \|", page("troubleshooting.md"), re.MULTILINE):
         longest = max(re.split(r"'?…'?|\bN\b", message), key=len).strip()

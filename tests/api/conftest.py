@@ -10,6 +10,7 @@ import uvicorn
 from litestar.testing import TestClient
 from tablelens.api import create_app
 from tablelens.api.keys import KeyRing
+from tablelens.api.patience import Patient
 
 from tablelens.engines.base import InlineEngine
 from tablelens.lake import Lake
@@ -51,7 +52,7 @@ def serve(home, key=None, **settings):
 def at_a_port(home, **settings):
     """The address of a real server over a home."""
     app = create_app(home, Settings(**({"rate_per_minute": 0} | settings)))
-    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(app, port=0, http=Patient, log_config=None, access_log=False, timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

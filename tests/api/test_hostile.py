@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tablelens.api import edge
+from tablelens.api import edge, patience
 from tablelens.api.errors import Busy
 from tablelens.api.logs import JsonLines, Plain
 
@@ -268,6 +268,20 @@ def test_a_client_that_sends_slowly_is_let_go(address, monkeypatch):
         answer = line.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"problem+json" in answer
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HTTP/1.1\r\nHost: loc", b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /"]
+)
+def test_a_head_that_does_not_come_is_not_waited_for(address, monkeypatch, sent):
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.3)
+    place = urlsplit(address)
+    with socket.create_connection((place.hostname, place.port), timeout=20) as line:
+        line.sendall(sent)
+        answer = b""
+        while part := line.recv(65_536):  # ends, as the service hangs up
+            answer += part
+    assert answer.count(b"HTTP/1.1") == sent.count(b"\r\n\r\n")
 
 
 URLS = ["http://127.0.0.1/", "http://169.254.169.254/latest/meta-data", "http://[fd00::1]/", "http://0x7f000001/"]
