@@ -21,7 +21,7 @@ import pyarrow as pa
 from tablelens import errors
 from tablelens.discover.paths import JoinPath, Step
 from tablelens.discover.tables import TableHit
-from tablelens.lake import as_chunked
+from tablelens.profile.outside import outside_column
 from tablelens.types import Answer, ColumnRef, CrawlReport, Evidence, Hit, Mode, Verdict
 
 JOBS_SECONDS = 0.5
@@ -65,7 +65,7 @@ class Client:
         asked = {"k": k, "mode": mode} | {option: value for option, value in options.items() if value is not None}
         if isinstance(column, str):
             return _answer(self._get(f"/v1/columns/{self._column(column)}/joins", **asked))
-        values = as_chunked(column).to_pylist()
+        values = outside_column(column)[0].to_pylist()
         body = asked | {"values": [_plain(value) for value in values], "title": table}
         body["name"] = name or getattr(column, "name", None) or "values"
         return _answer(self._call("POST", "/v1/joins", json=body).json())

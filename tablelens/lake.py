@@ -41,6 +41,7 @@ from tablelens.index.words import WordIndex
 from tablelens.pipeline.crawl import Plan, Refresh, crawl, forget, make_plan, profile_config
 from tablelens.pipeline.texts import column_text
 from tablelens.profile.columns import profile_column
+from tablelens.profile.outside import outside_column
 from tablelens.progress import Progress, Silent
 from tablelens.settings import Settings, find_home
 from tablelens.transtab.tables import typed
@@ -363,8 +364,8 @@ class Lake:
         self, values: Any, name: str = "", title: str = "", source: Source = YOURS, columns: Sequence[str] = ()
     ) -> Query:
         """Values from outside the lake as a query; ``columns`` are the names of all columns of their table."""
-        data = as_chunked(values)
-        profile = profile_column(data, self.settings, name=name or getattr(values, "name", None) or "values")
+        data, called = outside_column(values, name)
+        profile = profile_column(data, self.settings, name=called)
         return self.profile_query(profile, title, source, columns)
 
     def profile_query(
@@ -457,25 +458,3 @@ def _rows_module() -> Any:
 def lake_name(root: Path, given: str | None = None) -> str:
     """The name of a lake: the one given, else its folder's."""
     return given or root.name.split(".")[0] or "lake"
-
-
-def as_chunked(values: Any) -> pa.ChunkedArray:
-    """Values of any kind as an Arrow array.
-
-    Raises:
-        UsageError: they are not a sequence of values.
-    """
-    try:
-        if isinstance(values, pa.Array) or not hasattr(values, "__arrow_c_stream__"):
-            if not isinstance(values, Sequence | np.ndarray | pa.Array) and not hasattr(values, "__arrow_c_array__"):
-                raise TypeError(type(values).__name__)
-            values = [pa.array(values)]
-        made = pa.chunked_array(values)
-        if pa.types.is_nested(made.type):
-            raise TypeError(f"its values are of type {made.type}")
-        return made
-    except (TypeError, OverflowError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise UsageError(
-            f"cannot take {type(values).__name__} as a column: {error}",
-            "give a list, a Series or an Arrow array of one type",
-        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ def preview(ctx: click.Context, table: str, rows: int, as_json: bool) -> None:
     found = lake_of(ctx).preview(table, rows)
     data = found.data.slice(0, rows)
     if as_json:
-        write_json({"table": table, "columns": data.column_names, "rows": list(_rows(data))})
+        rows_ = [[_as_json(cell) for cell in row] for row in _rows(data)]
+        write_json({"table": table, "columns": data.column_names, "rows": rows_})
         return
     show.table(data.column_names, ([("" if cell is None else cell) for cell in row] for row in _rows(data)))
     if not data.num_rows:
@@ -64,6 +66,11 @@ def export(ctx: click.Context, table: str, target: Path, outside: bool, as_json:
         write_json({"table": table, "file": str(target), "rows": found.data.num_rows})
         return
     click.echo(f"{target}: {counted(found.data.num_rows, 'row')}, {counted(found.data.num_columns, 'column')}")
+
+
+def _as_json(cell: Any) -> Any:
+    """A cell as JSON has it; a number that is none, or endless, is null there."""
+    return None if isinstance(cell, float) and not math.isfinite(cell) else cell
 
 
 def _rows(data: Any) -> Iterator[list[Any]]:

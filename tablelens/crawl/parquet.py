@@ -104,6 +104,9 @@ def _plain(table: pa.Table, originals: tuple[str, ...], warnings: list[str]) -> 
 def _flat(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray | None, str]:
     """(the column without nesting, what was done to it)."""
     kind = column.type
+    if isinstance(kind, pa.UuidType):
+        cells = [None if cell is None else str(cell) for cell in _values(column)]
+        return pa.chunked_array([pa.array(cells, pa.string())]), ""
     if isinstance(kind, pa.BaseExtensionType):
         return _flat(pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type))
     if pa.types.is_dictionary(kind):

@@ -1,4 +1,7 @@
-"""Read workbooks: each sheet that holds cells is a table, its first filled row the header."""
+"""Read workbooks: each sheet that holds cells is a table; titles above it are passed over.
+
+Cells are what a spreadsheet computed when it was saved. Of merged cells the first has the value, the others are empty.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -25,6 +29,8 @@ MOST_CELLS = 40_000_000
 """Calamine holds a sheet as a full rectangle, so two cells in opposite corners would fill the memory."""
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _STEP = 1 << 20
+MOST_TITLES = 20
+"""Rows with titles and notes that may stand above a table."""
 _COLUMN = re.compile(rb' r="([A-Z]{1,3})\d')
 _ROW = re.compile(rb'<(?:\w+:)?row [^>]*?r="(\d{1,9})"')
 
@@ -45,20 +51,19 @@ def read_workbook(handle: BinaryIO, size: int, settings: Settings) -> list[RawTa
     if not sheets:
         raise UnreadableFile("no sheet holds a cell", reason="empty")
     several = len(sheets) > 1
-    trouble = (
-        "" if data.startswith(b"PK") and b"xl/worksheets/sheet1.xml" in data else "no workbook of Excel 2007 or later"
-    )
+    trouble = "" if b"xl/workbook.xml" in data else "no workbook of Excel 2007 or later"
     return [_table(sheet, several, trouble, settings) for sheet in sheets]
 
 
 @dataclass(frozen=True, slots=True)
 class _Sheet:
-    """A sheet's name, its cells without empty rows and columns around them, and where these begin (from 0)."""
+    """A sheet's name, its cells without empty rows and columns around them, where these begin (from 0)."""
 
     name: str
     rows: list[list[Any]]
     row: int
     column: int
+    hidden: bool
 
 
 def _sheets(data: bytes) -> Iterator[_Sheet]:
@@ -67,7 +72,12 @@ def _sheets(data: bytes) -> Iterator[_Sheet]:
         for meta in book.sheets_metadata:
             if "WorkSheet" in str(meta.typ):
                 sheet = book.get_sheet_by_name(meta.name)
-                yield _Sheet(meta.name, sheet.to_python(skip_empty_area=True), *(sheet.start or (0, 0)))
+                yield _Sheet(
+                    meta.name,
+                    sheet.to_python(skip_empty_area=True),
+                    *(sheet.start or (0, 0)),
+                    "Hidden" in str(meta.visible),
+                )
     except (CalamineError, OSError, ValueError) as error:
         raise UnreadableFile(f"cannot read the workbook: {error}", reason=_reason(error)) from error
     except BaseException as error:
@@ -151,10 +161,12 @@ def _letters(number: int) -> str:
 
 def _table(sheet: _Sheet, several: bool, trouble: str, settings: Settings) -> RawTable:
     filled = [[_cell(cell, settings) for cell in row] for row in sheet.rows]
-    first = next(i for i, row in enumerate(filled) if any(row))
+    first = _header(filled)
     header, body = filled[first], [row for row in filled[first + 1 :] if any(row)]
     names = [cell or "" for cell in header]
-    warnings = []
+    warnings = ["hidden: the sheet is hidden"] if sheet.hidden else []
+    if above := sum(map(any, filled[:first])):
+        warnings.append(f"preamble: {above} lines before the table were skipped")
     if len(names) > settings.max_columns:
         warnings.append(f"truncated: {len(names) - settings.max_columns:,} of {len(names):,} columns were left out")
         names = names[: settings.max_columns]
@@ -167,9 +179,17 @@ def _table(sheet: _Sheet, several: bool, trouble: str, settings: Settings) -> Ra
     area = f"{_letters(left)}{top}:{_letters(left + len(header) - 1)}{bottom}"
     reading = Reading(place=f"{sheet.name}!{area}", header=made == names, trouble=trouble)
     part = sheet.name if several else ""
-    return RawTable(
-        pa.table(arrays, names=made), tuple(names), "workbook", part, tuple(warnings), bool(warnings), reading
-    )
+    truncated = any(warning.startswith("truncated") for warning in warnings)
+    return RawTable(pa.table(arrays, names=made), tuple(names), "workbook", part, tuple(warnings), truncated, reading)
+
+
+def _header(rows: list[list[str | None]]) -> int:
+    """The place of the first row that is no title: with several filled cells, where rows below have several."""
+    counts = [sum(cell is not None for cell in row) for row in rows]
+    first = next(i for i, count in enumerate(counts) if count)
+    several = next((i for i, count in enumerate(counts) if count > 1), first)
+    usual = Counter(count for count in counts[first:] if count).most_common(1)[0][0]
+    return several if usual > 1 and several - first <= MOST_TITLES else first
 
 
 def _cell(value: Any, settings: Settings) -> str | None:
@@ -178,7 +198,7 @@ def _cell(value: Any, settings: Settings) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
     if isinstance(value, datetime):
         midnight = value.time() == time()
         return value.date().isoformat() if midnight else value.isoformat(sep=" ")

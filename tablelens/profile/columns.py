@@ -140,19 +140,34 @@ def title_of(path: str, part: str = "") -> str:
 
 
 def as_strings(data: pa.ChunkedArray) -> pa.Array:
-    """A column's cells as text, nulls kept, one array. Bytes become hexadecimal, midnight timestamps dates."""
+    """A column's cells as text, nulls kept, one array.
+
+    Bytes become hexadecimal, times of a zone those of UTC, fractions of 0 seconds nothing, midnights dates.
+    """
     kind = data.type
     if pa.types.is_dictionary(kind):
-        data = data.cast(kind.value_type)
+        data = decoded(data)
         kind = data.type
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
         return pa.array([None if cell is None else cell.hex() for cell in data.to_pylist()], pa.string())
     if pa.types.is_null(kind):
         return pa.nulls(len(data), pa.string())
+    if pa.types.is_timestamp(kind) and kind.tz:
+        data = data.cast(pa.timestamp(kind.unit, "UTC"))
     text = data if pa.types.is_string(kind) or pa.types.is_large_string(kind) else data.cast(pa.string())
     if pa.types.is_timestamp(kind):
-        text = pc.replace_substring_regex(text, r" 00:00:00(\.0+)?$", "")
+        text = pc.replace_substring_regex(text, r"\.0+(Z?)$", r"\1")
+        text = pc.replace_substring_regex(text, r" 00:00:00Z?$", "")
     return text.combine_chunks()
+
+
+def decoded(data: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column without its dictionary. Arrow cannot look up in one of string views, as polars makes them."""
+    kind = data.type.value_type
+    if pa.types.is_string_view(kind):
+        data = data.cast(pa.dictionary(data.type.index_type, pa.large_string()))
+        kind = pa.large_string()
+    return data.cast(kind)
 
 
 def value_set(hashes: npt.NDArray[np.uint64], settings: Settings) -> ValueSet:

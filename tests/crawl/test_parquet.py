@@ -1,5 +1,6 @@
 import datetime as dt
 import decimal
+import uuid
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,6 +42,13 @@ def test_maps_and_times_within_nesting(write, read, cells):
     when = dt.datetime(2020, 1, 2, 3, 4)
     table = pa.table({"m": pa.array([[("k", when)]], pa.map_(pa.string(), pa.timestamp("us")))})
     assert cells(read(write("x.parquet", table))) == [['[["k", "2020-01-02 03:04:00"]]']]
+
+
+def test_uuids_are_written_with_dashes(write, read, cells):
+    ids = [uuid.UUID(int=7), None]
+    storage = pa.array([each and each.bytes for each in ids], pa.binary(16))
+    table = read(write("x.parquet", pa.table({"u": pa.ExtensionArray.from_storage(pa.uuid(), storage)})))
+    assert cells(table) == [["00000000-0000-0000-0000-000000000007"], [None]]
 
 
 def test_binary_columns(write, read):

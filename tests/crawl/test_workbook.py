@@ -56,6 +56,40 @@ def test_header_is_the_first_filled_row(read, cells):
     assert cells(table) == [["1", "2", "3"]]
 
 
+def test_titles_above_the_table_are_passed_over(read):
+    rows = [["Quarterly report"], [], ["all in kEUR"], [None, "region", "2024"], [None, "North", 1], [None, "South", 2]]
+    table = read("x.xlsx", book({"s": rows}))
+    assert table.data.column_names == ["column_1", "region", "2024"]
+    assert table.data.num_rows == 2
+    assert table.warnings == ("preamble: 2 lines before the table were skipped",)
+    assert (table.truncated, table.reading.place) == (False, "s!A4:C6")
+
+
+def test_one_column_has_no_titles(read):
+    table = read("x.xlsx", book({"s": [["name"], ["a"], ["b"], ["c", "a remark"]]}))
+    assert table.data.column_names == ["name", "column_2"]
+
+
+def test_cells_as_they_were_saved(read, cells):
+    """A merged cell has its value once; a formula that was never computed has none; long numbers stay whole."""
+    made = openpyxl.Workbook()
+    for row in (["a", "b", "c"], ["x", 1e15, "=1+1"], [None, 2, "=1/0"]):
+        made.active.append(row)
+    made.active.merge_cells("A2:A3")
+    buffer = io.BytesIO()
+    made.save(buffer)
+    assert cells(read("x.xlsx", buffer.getvalue())) == [["x", "1000000000000000", None], [None, "2", None]]
+
+
+def test_hidden_sheets_are_read_and_said_to_be_hidden(found):
+    made = openpyxl.load_workbook(io.BytesIO(book({"open": [["a"], ["x"]], "hidden": [["b"], ["y"]]})))
+    made["hidden"].sheet_state = "hidden"
+    buffer = io.BytesIO()
+    made.save(buffer)
+    tables = {table.part: table.warnings for table in read_file(found("x.xlsx", buffer.getvalue()), Settings())}
+    assert tables == {"open": (), "hidden": ("hidden: the sheet is hidden",)}
+
+
 def test_limits(read):
     content = book({"S": [[f"c{i}" for i in range(30)], *([i] * 30 for i in range(50))]})
     table = read("x.xlsx", content, max_rows=10, max_columns=5)

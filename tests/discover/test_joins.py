@@ -294,7 +294,9 @@ def test_series_of_other_libraries(pairs):
         assert "ten.csv.v" in names(found)
 
 
-@pytest.mark.parametrize("values", [7, {"a": 1}, [1, "a"], object(), [[1], [2]], [{"a": 1}], pa.table({"a": [1]})])
+@pytest.mark.parametrize(
+    "values", [7, {"a": 1}, object(), [[1], [2]], [{"a": 1, "b": 2}], pa.table({"a": [1], "b": [2]})]
+)
 def test_what_is_no_column_is_refused(pairs, values):
     with pytest.raises(UsageError, match="cannot take"):
         pairs.joins(values)

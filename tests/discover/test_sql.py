@@ -136,7 +136,11 @@ def pairs(tmp_path_factory):
 def write(path, columns):
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pa.table({**columns, "n": range(len(next(iter(columns.values()))))})
-    pq.write_table(table, path) if path.suffix == ".parquet" else pa.csv.write_csv(table, path)
+    if path.suffix == ".parquet":
+        pq.write_table(table, path)
+        return
+    kinds = [pa.timestamp("s") if pa.types.is_timestamp(kind) else kind for kind in table.schema.types]
+    pa.csv.write_csv(table.cast(pa.schema(list(zip(table.column_names, kinds, strict=True)))), path)
 
 
 def assert_sql_joins_both_ways(lake, left, right):
