@@ -54,6 +54,8 @@ class Reading:
     """Lines before the header; before the first row where the header is of no use."""
     header: bool = True
     """The header gives the columns the very names that the table has."""
+    header_lines: int = 1
+    """Lines that the header takes: a name may hold line ends."""
     loose: bool = False
     """Some rows are shorter or longer than the header, or line ends differ."""
     longest: int = 0

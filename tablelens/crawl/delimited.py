@@ -74,6 +74,8 @@ def read_delimited(content: Content, name: str, settings: Settings) -> RawTable:
         escape=layout.dialect.escape,
         encoding=decoded.encoding,
         skip=_lines(prefix[: layout.start]),
+        header_lines=_lines(prefix[layout.start : start]),
+        loose=_mixed_ends(data),
         trouble="spaces stand before quotes" if layout.dialect.skip_space else "",
     )
     text = _Text(body, layout.dialect, width, settings, reading, list(decoded.warnings), content.cut)
@@ -286,8 +288,6 @@ def _finished(text: _Text, table: pa.Table, originals: tuple[str, ...], kind: st
         _check_cells(table, text.settings.max_cell_mb)
     if len(text.body) > LONG_LINE and (longest := _longest(table)) > LONG_LINE:
         text.reading = replace(text.reading, longest=longest)
-    if _mixed_ends(text.body):
-        text.reading = replace(text.reading, loose=True)
     if text.kept < text.width:
         text.truncated = True
         text.warnings.append(f"truncated: {text.width - text.kept:,} of {text.width:,} columns were left out")

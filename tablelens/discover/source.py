@@ -107,9 +107,16 @@ def _unreadable(file: TableFile) -> str:
         if reading.packing and not file.path.endswith(_PACKED[reading.packing]):
             return f"it is packed with {reading.packing}, which its name does not say"
         return "column names differ by case alone" if _twins(file) else ""
+    if reading.header_lines > 1 and not _names_itself(file):
+        return "a column's name spans lines"
     if reading.encoding not in _CORE and reading.encoding not in _EXTENSION:
         return f"it is in {reading.encoding}"
     return ""
+
+
+def _names_itself(file: TableFile) -> bool:
+    """Whether DuckDB can take the names of the columns from the header."""
+    return file.reading.header and not file.reading.loose and not _twins(file)
 
 
 def _twins(file: TableFile) -> dict[str, str]:
@@ -130,7 +137,7 @@ def _delimited(file: TableFile) -> Source:
     renamed = _twins(file)
     options = {"delim": _letter(reading.delimiter), "quote": literal(reading.quote)}
     options["escape"] = literal(reading.escape or reading.quote)
-    if reading.loose or not reading.header or renamed:
+    if not _names_itself(file):
         skip = reading.skip + (1 if reading.header else 0)
         names = dict.fromkeys(duckdb_names(file.names), "'VARCHAR'")
         options |= {"header": "false", "skip": str(skip), "auto_detect": "false", "columns": struct(names)}

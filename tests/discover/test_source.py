@@ -116,6 +116,7 @@ ODD = {
     "names that repeat": "id,id,,x\n1,2,3,4\n5,6,7,8\n",
     "names that differ by case": "Id,id,ID\n1,2,3\n4,5,6\n",
     "a header of two lines": 'pre\n"a\nx",b\n1,2\n3,4\n',
+    "a header alone, of two lines": 'a,"b\nx"',
     "no name for the row names": "a,b\nr1,1,2\nr2,3,4\n",
     "a backslash before quotes": 'a,b\n"x \\"q\\" y",1\nzw,2\n',
     "apostrophes as quotes": "a,b\n'x, y',1\n'z',2\n",
@@ -159,6 +160,9 @@ def test_an_encoding_of_an_extension_is_named(tmp_path):
         ("x.csv", "a,b\n1,é\n2,x\n".encode("utf-16-be"), "utf-16-be"),
         ("x.csv", 'a,b\n"x,1\nz,2\ny,3\n', "a quote is never closed"),
         ("x.csv", 'a,b\n"x" y,1\n"z" w,2\n', "quotes stand within cells"),
+        ("x.csv", 'a,"b\nx"\r\n1,2\r\n3,4\r\n', "a column's name spans lines"),
+        ("x.csv", 'a,"b\nx",A\n1,2,3\n3,4,5\n', "a column's name spans lines"),
+        ("x.csv", 'pre\na,"b\nx",a\n1,2,3\n3,4,5\n', "a column's name spans lines"),
         ("x.json", json.dumps([{"a": 1}, {"a": "é"}]).encode("utf-16-le"), "JSON in utf-16-le"),
         ("x.json", '[{"Id": 1, "id": 2}]', "differ by case"),
     ],
@@ -237,5 +241,5 @@ def test_duckdb_renames_columns_as_we_say(names):
 def test_readings_round_trip():
     assert Reading().as_text() == ""
     assert Reading.of("") == Reading()
-    odd = Reading(";", "'", "\\", "utf-16-le", "gzip", 3, False, True, 9, "records", "é", "x")
+    odd = Reading(";", "'", "\\", "utf-16-le", "gzip", 3, False, 2, True, 9, "records", "é", "x")
     assert Reading.of(odd.as_text()) == odd
