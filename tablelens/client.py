@@ -65,9 +65,8 @@ class Client:
         asked = {"k": k, "mode": mode} | {option: value for option, value in options.items() if value is not None}
         if isinstance(column, str):
             return _answer(self._get(f"/v1/columns/{self._column(column)}/joins", **asked))
-        values = outside_column(column)[0].to_pylist()
-        body = asked | {"values": [_plain(value) for value in values], "title": table}
-        body["name"] = name or getattr(column, "name", None) or "values"
+        data, called = outside_column(column, name)
+        body = asked | {"values": [_plain(value) for value in data.to_pylist()], "title": table, "name": called}
         return _answer(self._call("POST", "/v1/joins", json=body).json())
 
     def joins_of_file(
