@@ -1,18 +1,22 @@
 # make demo    from a fresh machine to joins found in a real lake
 # make test    from a fresh machine to a passed suite
+# make extension   the loadable DuckDB extension, in build/
 # make bench PACK=folder    the figures of benchmarks/results, on a lake pack
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+OTHER_1.4 := 1.4.5
+OTHER_2 := 2.0.0
+NODE_DUCKDB := @duckdb/node-api@1.5.6-r.1
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test browser test-slow lint format bench docs clean
+.PHONY: demo test browser other-duckdbs extension test-slow lint format bench docs clean
 
 demo: $(VENV)/base
 	$(BIN)/tablelens demo
 
-test: $(VENV)/dev $(VENV)/duckdb-2 lint browser
+test: $(VENV)/dev other-duckdbs lint browser
 	$(BIN)/python -Im pytest -n auto
 
 # The tests of the page drive a chromium; where it cannot be installed they are skipped, and say so.
@@ -50,9 +54,19 @@ $(VENV)/dev: $(VENV)/base
 	$(PIP) --editable '.[dev,models]'
 	touch $@
 
-$(VENV)/duckdb-2: $(VENV)/dev  # beside ours, for tests/sql
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ duckdb==2.0.0
+# DuckDBs beside ours, which tests/sql asks: the one before, the one after, and the one of Node where npm is there.
+other-duckdbs: $(VENV)/duckdb-1.4 $(VENV)/duckdb-2 $(VENV)/node
+
+$(VENV)/duckdb-%: $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $@ duckdb==$(OTHER_$*)
 	touch $@
+
+$(VENV)/node:
+	mkdir -p $@
+	! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix $@ $(NODE_DUCKDB)
+
+extension: $(VENV)/base
+	$(BIN)/python -m tablelens.sql.extension.build build
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -252,7 +252,7 @@ SELECT h.* FROM (
     SELECT asked_id AS id, outside::VARCHAR[] AS outside, its_name::VARCHAR AS name, its_title::VARCHAR AS title,
            pair::BIGINT AS pair, k::INTEGER AS most, tablelens.main.checked(k, mode) AS way, lake::VARCHAR AS in_lake,
            tables::VARCHAR AS in_tables, kind::VARCHAR AS of_kind, per_table::INTEGER AS a_table,
-           coalesce(threshold, m.threshold)::DOUBLE AS least, m.generation, m.settings
+           coalesce(threshold, m.threshold)::DOUBLE AS least, m.generation || ':' || m.seal AS generation, m.settings
     FROM tablelens.main.made m
 ) AS request, LATERAL (
     SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_hits') THEN '

@@ -133,6 +133,7 @@ class Answering:
         """Columns that join with one of the lake (id_), or with values; with ``pair``, the evidence on that one."""
         lake = self.lake
         generation_ = lake.view.generation
+        made = made.partition(":")[0]
         if made != str(generation_.number):
             raise IndexFault(
                 f"the index is of generation {generation_.number}, the catalogue of {made}", "call register again"

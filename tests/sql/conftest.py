@@ -1,9 +1,12 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tablelens.sql.extension.build import build
 
 HERE = Path(__file__).parent
 OTHER_DUCKDB = Path(sys.prefix) / "duckdb-2"
@@ -24,3 +27,18 @@ def under_duckdb_2():
         return done.returncode, done.stdout + done.stderr
 
     return run
+
+
+@pytest.fixture(scope="session")
+def extension(tmp_path_factory):
+    """The extension, built here."""
+    if not (shutil.which("cc") or shutil.which("gcc")):
+        pytest.skip("no C compiler is there")
+    return build(tmp_path_factory.mktemp("extension"))
+
+
+@pytest.fixture(autouse=True)
+def home_of_the_process(monkeypatch):
+    """What a test says of the home is forgotten after it."""
+    monkeypatch.setenv("TABLELENS_HOME", "")
+    monkeypatch.delenv("TABLELENS_HOME")

@@ -1,0 +1,1 @@
+"""The loadable DuckDB extension, in C: ``python -m tablelens.sql.extension.build`` compiles it."""

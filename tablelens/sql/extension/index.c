@@ -1,0 +1,387 @@
+#define _GNU_SOURCE
+#include "index.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "json.h"
+
+#define SAY(...) snprintf(message, MESSAGE, __VA_ARGS__)
+static const char *const CURE = "crawl again: no file is read anew";
+
+/* files -------------------------------------------------------------------------------------------------------- */
+
+static bool map_file(const char *folder, const char *name, Json manifest, Map *map, char *message) {
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat about;
+	if (file < 0 || fstat(file, &about)) {
+		SAY("the index file %s is missing. Hint: %s", path, CURE);
+		if (file >= 0) {
+			close(file);
+		}
+		return false;
+	}
+	double said = json_number(json_member(json_member(json_member(manifest, "files"), name), "bytes"), -1);
+	if (said != (double)about.st_size || about.st_size <= 0) {
+		SAY("the index file %s has %lld bytes, the manifest says %.0f. Hint: %s", path, (long long)about.st_size, said, CURE);
+		close(file);
+		return false;
+	}
+	map->size = (size_t)about.st_size;
+	map->data = mmap(NULL, map->size, PROT_READ, MAP_PRIVATE, file, 0);
+	close(file);
+	if (map->data == MAP_FAILED) {
+		map->data = NULL;
+		SAY("cannot map %s", path);
+		return false;
+	}
+	return true;
+}
+
+static void unmap(Map *map) {
+	if (map->data) {
+		munmap((void *)map->data, map->size);
+	}
+	map->data = NULL;
+}
+
+/* A .npy array of format 1.0 in C order: its data, and how many rows of `width` elements it has. */
+static const void *npy(const Map *map, const char *type, size_t element, uint64_t width, uint64_t *rows) {
+	char head[1024], shape[32];
+	if (map->size < 10 || memcmp(map->data, "\x93NUMPY\x01", 7)) {
+		return NULL;
+	}
+	size_t length = map->data[8] | (size_t)map->data[9] << 8;
+	if (length >= sizeof(head) || 10 + length > map->size || (10 + length) % 64) {
+		return NULL;
+	}
+	memcpy(head, map->data + 10, length);
+	head[length] = 0;
+	snprintf(shape, sizeof(shape), "'descr': '%s'", type);
+	const char *at = strstr(head, "'shape': (");
+	if (!strstr(head, shape) || !strstr(head, "'fortran_order': False") || !at) {
+		return NULL;
+	}
+	char *end;
+	unsigned long long count = strtoull(at + 10, &end, 10), wide = 1;
+	if (end == at + 10 || *end++ != ',') {
+		return NULL;
+	}
+	if (width > 1) {
+		wide = strtoull(end, &end, 10);
+	}
+	uint64_t room = (map->size - 10 - length) / element;
+	if (wide != width || *end != ')' || count > room / width || count * width != room ||
+	    (map->size - 10 - length) % element) {
+		return NULL;
+	}
+	*rows = count;
+	return map->data + 10 + length;
+}
+
+static const void *array(const char *folder, const char *name, Json manifest, Map *map, const char *type, size_t element,
+                         uint64_t width, uint64_t *rows, char *message) {
+	if (!map_file(folder, name, manifest, map, message)) {
+		return NULL;
+	}
+	const void *data = npy(map, type, element, width, rows);
+	if (!data) {
+		SAY("the index file %s/%s is not the array that it should be. Hint: %s", folder, name, CURE);
+	}
+	return data;
+}
+
+/* graphs ------------------------------------------------------------------------------------------------------- */
+
+static uint64_t u64(const uint8_t *at) {
+	uint64_t value;
+	memcpy(&value, at, 8);
+	return value;
+}
+
+static uint32_t u32(const uint8_t *at) {
+	uint32_t value;
+	memcpy(&value, at, 4);
+	return value;
+}
+
+enum { HEADER = 96 };
+
+/* Where each element's links of the higher levels lie; they follow the records, each with its size before it. */
+static bool find_links(Graph *graph) {
+	uint64_t *upper = calloc(graph->count + 1, sizeof(uint64_t));
+	if (!upper) {
+		return false;
+	}
+	graph->upper = upper;
+	uint64_t at = HEADER + graph->count * graph->record, size = graph->links * 4 + 4;
+	for (uint64_t i = 0; i < graph->count; i++) {
+		if (graph->file.size - at < 4) {
+			return false;
+		}
+		uint64_t bytes = u32(graph->file.data + at);
+		if (bytes % size || bytes > graph->file.size - at - 4) {
+			return false;
+		}
+		upper[i] = bytes ? at + 4 : 0;
+		at += 4 + bytes;
+	}
+	return true;
+}
+
+static bool read_graph(Graph *graph, Json about, uint32_t dimension) {
+	const uint8_t *head = graph->file.data;
+	if (graph->file.size < HEADER) {
+		return false;
+	}
+	graph->count = u64(head + 16);
+	graph->record = u64(head + 24);
+	graph->label_at = u64(head + 32);
+	graph->vector_at = u64(head + 40);
+	graph->levels = (int)u32(head + 48);
+	graph->enter = u32(head + 52);
+	graph->links = u64(head + 56);
+	graph->links0 = u64(head + 64);
+	graph->records = head + HEADER;
+	graph->dimension = dimension + 1;
+	graph->radius = json_number(json_member(about, "radius"), -1);
+	graph->ef = (uint64_t)json_number(json_member(about, "ef"), 0);
+	bool fits = graph->record >= 16 && graph->record < 1 << 24 && graph->links < 1 << 16 && graph->links0 < 1 << 16;
+	fits = fits && u64(head) == 0 && graph->vector_at == 4 * graph->links0 + 4 && graph->radius >= 0 && graph->ef > 0;
+	fits = fits && graph->label_at == graph->vector_at + 4 * (uint64_t)graph->dimension;
+	fits = fits && graph->label_at + 8 == graph->record && graph->count > 0 && graph->enter < graph->count;
+	fits = fits && graph->count <= (graph->file.size - HEADER) / graph->record && graph->count < UINT32_MAX;
+	fits = fits && graph->levels >= 0 && graph->levels < 64 && graph->ef < 1 << 20;
+	return fits && find_links(graph);
+}
+
+/* generations -------------------------------------------------------------------------------------------------- */
+
+static int by_label(const void *a, const void *b) {
+	const Labelled *x = a, *y = b;
+	return x->label < y->label ? -1 : x->label > y->label;
+}
+
+static bool label_vectors(Index *index, const int64_t *labels) {
+	index->labelled = malloc((index->vectors + 1) * sizeof(Labelled));
+	index->sample = malloc((index->vectors + 1) * sizeof(uint32_t));
+	if (!index->labelled || !index->sample) {
+		return false;
+	}
+	for (uint64_t i = 0; i < index->vectors; i++) {
+		const Graph *graph = &index->graph;
+		int64_t label = index->kind == HNSW ? (int64_t)u64(graph->records + i * graph->record + graph->label_at) : labels[i];
+		index->labelled[i] = (Labelled){label, i};
+	}
+	qsort(index->labelled, index->vectors, sizeof(Labelled), by_label);
+	uint64_t stride = index->vectors / 4000 ? index->vectors / 4000 : 1;
+	for (uint64_t i = 0; i < index->vectors; i += stride) {
+		int64_t place = place_of(index, index->labelled[i].label);
+		if (place >= 0) {
+			index->sample[index->sampled++] = (uint32_t)place;
+		}
+	}
+	return true;
+}
+
+static bool open_vectors(Index *index, const char *folder, Json manifest, char *message) {
+	Json about = json_member(manifest, "vectors");
+	double dimension = json_number(json_member(about, "dimension"), 0);
+	if (dimension < 1 || dimension > 65536) {
+		SAY("the index %s has no readable manifest. Hint: %s", folder, CURE);
+		return false;
+	}
+	index->dimension = (uint32_t)dimension;
+	uint64_t labels = 0, rows = 0;
+	const int64_t *label = NULL;
+	bool graph = true;
+	if (json_is(json_member(about, "kind"), "ivf")) {
+		index->kind = IVF;
+		index->probes = (uint64_t)json_number(json_member(about, "probes"), 0);
+		uint64_t scales = 0, starts = 0, region_starts = 0, d = index->dimension;
+		label = array(folder, "ivf_labels.npy", manifest, &index->labels_file, "<i8", 8, 1, &labels, message);
+		index->codes = label ? array(folder, "ivf_codes.npy", manifest, &index->codes_file, "|i1", 1, d, &rows, message) : NULL;
+		index->scales = index->codes ? array(folder, "ivf_scales.npy", manifest, &index->scales_file, "<f4", 4, 1, &scales, message) : NULL;
+		index->list_starts = index->scales ? array(folder, "ivf_starts.npy", manifest, &index->list_starts_file, "<i8", 8, 1, &starts, message) : NULL;
+		index->centroid = index->list_starts ? array(folder, "ivf_centroids.npy", manifest, &index->centroids_file, "<f4", 4, d, &index->lists, message) : NULL;
+		index->region_starts = index->centroid ? array(folder, "ivf_region_starts.npy", manifest, &index->region_starts_file, "<i8", 8, 1, &region_starts, message) : NULL;
+		index->region = index->region_starts ? array(folder, "ivf_regions.npy", manifest, &index->regions_file, "<f4", 4, d, &index->regions, message) : NULL;
+		if (!index->region) {
+			return false;
+		}
+		index->vectors = labels;
+		graph = rows == labels && scales == labels && starts == index->lists + 1 && region_starts == index->regions + 1 &&
+		        index->probes > 0 && index->probes < 1 << 20 && labels < UINT32_MAX && index->lists < UINT32_MAX;
+	} else if (json_is(json_member(about, "kind"), "hnsw")) {
+		index->kind = HNSW;
+		if (json_number(json_member(about, "elements"), 0) > 0) {
+			graph = map_file(folder, "vectors.hnsw", manifest, &index->graph.file, message) &&
+			        read_graph(&index->graph, about, index->dimension);
+		}
+		index->vectors = index->graph.count;
+	} else {
+		label = array(folder, "vector_labels.npy", manifest, &index->labels_file, "<i8", 8, 1, &labels, message);
+		index->exact = label ? array(folder, "vectors.npy", manifest, &index->vectors_file, "<f4", 4, index->dimension, &rows, message) : NULL;
+		if (!index->exact) {
+			return false;
+		}
+		index->vectors = labels;
+		graph = rows == labels;
+	}
+	if (!graph || !label_vectors(index, label)) {
+		SAY("the vectors of the index %s are damaged. Hint: %s", folder, CURE);
+		return false;
+	}
+	return true;
+}
+
+static bool open_arrays(Index *index, const char *folder, Json manifest, char *message) {
+	uint64_t own = 0, limits = 0, density = 0, names = 0, starts = 0, own_starts = 0;
+	index->facts = array(folder, "facts.npy", manifest, &index->facts_file, "<i8", 8, FACTS, &index->columns, message);
+	index->density = index->facts ? array(folder, "density.npy", manifest, &index->density_file, "<f8", 8, 1, &density, message) : NULL;
+	index->name_starts = index->density ? array(folder, "name_starts.npy", manifest, &index->name_starts_file, "<i8", 8, 1, &names, message) : NULL;
+	index->name_words = index->name_starts ? array(folder, "name_words.npy", manifest, &index->name_words_file, "<u8", 8, 1, &index->words, message) : NULL;
+	index->value = index->name_words ? array(folder, "values.npy", manifest, &index->values_file, "<u8", 8, 1, &index->values, message) : NULL;
+	index->starts = index->value ? array(folder, "starts.npy", manifest, &index->starts_file, "<i8", 8, 1, &starts, message) : NULL;
+	index->holders = index->starts ? array(folder, "columns.npy", manifest, &index->columns_file, "<u4", 4, 1, &index->postings, message) : NULL;
+	index->own_starts = index->holders ? array(folder, "own_starts.npy", manifest, &index->own_starts_file, "<i8", 8, 1, &own_starts, message) : NULL;
+	index->own = index->own_starts ? array(folder, "own.npy", manifest, &index->own_file, "<u4", 4, 1, &own, message) : NULL;
+	index->limits = index->own ? array(folder, "limits.npy", manifest, &index->limits_file, "<u8", 8, 1, &limits, message) : NULL;
+	if (!index->limits) {
+		return false;
+	}
+	uint64_t c = index->columns;
+	if (density != c || names != c + 1 || limits != c || own_starts != c + 1 || starts != index->values + 1 ||
+	    own != index->postings || index->values >= UINT32_MAX || c >= UINT32_MAX) {
+		SAY("the arrays of the index %s do not fit each other. Hint: %s", folder, CURE);
+		return false;
+	}
+	return true;
+}
+
+Index *open_index(const char *folder, char *message) {
+	char path[4096];
+	snprintf(path, sizeof(path), "%s/manifest.json", folder);
+	FILE *file = fopen(path, "rb");
+	char *text = malloc(JSON_ROOM);
+	Index *index = calloc(1, sizeof(Index));
+	if (!file || !text || !index) {
+		SAY("there is no index %s. Hint: set TABLELENS_HOME to the folder that holds `index`, or %s", folder, CURE);
+	} else {
+		Json manifest = {text, text + fread(text, 1, JSON_ROOM, file)};
+		if (json_number(json_member(manifest, "format"), -1) < 2) {
+			SAY("the index %s has no readable manifest. Hint: %s", folder, CURE);
+		} else if (!json_text(json_member(manifest, "blake3"), index->seal, sizeof(index->seal))) {
+			SAY("the manifest of the index %s has no checksum. Hint: %s", folder, CURE);
+		} else if (open_arrays(index, folder, manifest, message) && open_vectors(index, folder, manifest, message)) {
+			fclose(file);
+			free(text);
+			return index;
+		}
+	}
+	if (file) {
+		fclose(file);
+	}
+	free(text);
+	if (index) {
+		close_index(index);
+	}
+	return NULL;
+}
+
+void close_index(Index *index) {
+	Map *maps[] = {&index->facts_file,      &index->density_file,    &index->name_starts_file, &index->name_words_file,
+	               &index->values_file,     &index->starts_file,     &index->columns_file,     &index->own_starts_file,
+	               &index->own_file,        &index->limits_file,     &index->labels_file,      &index->vectors_file,
+	               &index->codes_file,      &index->scales_file,     &index->list_starts_file, &index->graph.file,
+	               &index->centroids_file,  &index->region_starts_file, &index->regions_file};
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
+		unmap(maps[i]);
+	}
+	free((void *)index->graph.upper);
+	free(index->labelled);
+	free(index->sample);
+	free(index);
+}
+
+/* shared ------------------------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
+static Index *opened;
+enum { KEPT = 4 };
+
+/* Closes the oldest that nobody uses, where more than a few are open. */
+static void forget(void) {
+	int count = 0;
+	for (Index **at = &opened; *at;) {
+		Index *index = *at;
+		if (++count > KEPT && !index->users) {
+			*at = index->next;
+			close_index(index);
+		} else {
+			at = &index->next;
+		}
+	}
+}
+
+Index *borrow_index(const char *home, const char *name, char *message) {
+	size_t digits = strspn(name, "0123456789");
+	char folder[4200], number[32];
+	if (!digits || digits > 18 || name[digits] != ':') {
+		SAY("'%.40s' is no index. Hint: an index is named by its number and checksum", name);
+		return NULL;
+	}
+	snprintf(number, sizeof(number), "%.*s", (int)digits, name);
+	snprintf(folder, sizeof(folder), "%s/index/%s", home, number);
+	pthread_mutex_lock(&opening);
+	Index *index = opened;
+	while (index && (strcmp(index->name, number) || strcmp(index->seal, name + digits + 1))) {
+		index = index->next;
+	}
+	if (!index && (index = open_index(folder, message))) {
+		if (strcmp(index->seal, name + digits + 1)) {
+			SAY("the index %s is not of this catalogue. Hint: attach the catalogue-%s of the same home", folder, number);
+			close_index(index);
+			index = NULL;
+		} else {
+			snprintf(index->name, sizeof(index->name), "%s", number);
+			index->next = opened;
+			opened = index;
+			index->users++;
+			forget();
+			index->users--;
+		}
+	}
+	if (index) {
+		index->users++;
+	}
+	pthread_mutex_unlock(&opening);
+	return index;
+}
+
+void give_back(Index *index) {
+	pthread_mutex_lock(&opening);
+	index->users--;
+	pthread_mutex_unlock(&opening);
+}
+
+int64_t place_of(const Index *index, int64_t id) {
+	uint64_t low = 0, high = index->columns;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (fact(index, middle, ID) < id) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low < index->columns && fact(index, low, ID) == id ? (int64_t)low : -1;
+}

@@ -1,0 +1,803 @@
+#define _GNU_SOURCE
+#include "joins.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+#define SAY(...) snprintf(message, MESSAGE, __VA_ARGS__)
+#define SAY_TO(s, text) snprintf((s)->message, MESSAGE, "%s", text)
+static const char *const DAMAGED = "the index is damaged. Hint: crawl again: no file is read anew";
+enum { WALK = 1500000, KIND_SAMPLE = 1000, WEIGHED = 50000, TEXT_FAMILY = 1, NUMBER_FAMILY = 2, DATE_FAMILY = 3 };
+
+static int up(const void *a, const void *b) {
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+static int up32(const void *a, const void *b) {
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+static int down64(const void *a, const void *b) {
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* qsort_r of what may be nothing at all. */
+static void sort(void *items, size_t count, size_t size, int (*order)(const void *, const void *, void *), const Index *with) {
+	if (count) {
+		qsort_r(items, count, size, order, (void *)with);
+	}
+}
+
+/* runs of the index, with bounds ------------------------------------------------------------------------------- */
+
+typedef struct {
+	const uint32_t *at;
+	uint64_t count;
+} Run;
+
+static bool run_of(const int64_t *starts, const uint32_t *all, uint64_t total, uint64_t place, Run *run) {
+	int64_t start = starts[place], end = starts[place + 1];
+	if (start < 0 || end < start || (uint64_t)end > total) {
+		return false;
+	}
+	*run = (Run){all + start, (uint64_t)(end - start)};
+	return true;
+}
+
+static bool own_of(const Index *index, uint64_t place, Run *run) {
+	return run_of(index->own_starts, index->own, index->postings, place, run);
+}
+
+static bool holders_of(const Index *index, uint64_t value, Run *run) {
+	return run_of(index->starts, index->holders, index->postings, value, run);
+}
+
+/* How many of `values`, ascending, a column holds; -1 where the index is damaged. */
+static int64_t count_in(const Index *index, const uint32_t *values, uint64_t count, uint64_t place) {
+	Run own;
+	if (!own_of(index, place, &own)) {
+		return -1;
+	}
+	int64_t shared = 0;
+	const uint32_t *small = values, *large = own.at;
+	uint64_t few = count, many = own.count;
+	if (few > many) {
+		small = own.at, few = own.count, large = values, many = count;
+	}
+	for (uint64_t i = 0, from = 0; i < few; i++) {
+		uint64_t step = 1, low = from, high;
+		while (low + step < many && large[low + step] < small[i]) {
+			step *= 2;
+		}
+		high = low + step < many ? low + step + 1 : many;
+		while (low < high) {
+			uint64_t middle = (low + high) / 2;
+			if (large[middle] < small[i]) {
+				low = middle + 1;
+			} else {
+				high = middle;
+			}
+		}
+		shared += low < many && large[low] == small[i];
+		from = low;
+	}
+	return shared;
+}
+
+/* How many hashes lie up to a bound. */
+static double up_to(const uint64_t *hashes, uint64_t count, uint64_t bound) {
+	uint64_t low = 0, high = count;
+	while (low < high) {
+		uint64_t middle = (low + high) / 2;
+		if (hashes[middle] <= bound) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return (double)low;
+}
+
+static double column_up_to(const Index *index, uint64_t place, uint64_t bound) {
+	Run own;
+	if (!own_of(index, place, &own)) {
+		return 0;
+	}
+	uint64_t low = 0, high = own.count;
+	while (low < high) {
+		uint64_t middle = (low + high) / 2;
+		if (own.at[middle] < index->values && index->value[own.at[middle]] <= bound) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return (double)low;
+}
+
+/* one search --------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+	const Index *index;
+	const Query *query;
+	const Request *request;
+	uint32_t *values; /* places of the query's values that the lake holds, ascending */
+	uint64_t value_count;
+	float *vector; /* of length 1, or NULL */
+	float *other;  /* room for one more */
+	uint32_t *counts;
+	bool complete; /* counts are those of all values */
+	Hit *hits;
+	int64_t count, room;
+	char *message;
+} Search;
+
+static bool allowed(const Search *s, uint64_t place) {
+	const Index *index = s->index;
+	int64_t flags = fact(index, place, FLAGS);
+	bool enough = fact(index, place, STRENGTH) >= s->request->min_distinct ||
+	              (s->request->mode == AUTO && KEY(flags) && fact(index, place, DISTINCT) >= 2);
+	if (s->query->excluded || !enough || !USABLE(flags) || FAMILY(flags) != s->query->family ||
+	    fact(index, place, TABLE) == s->query->table || (s->request->kind >= 0 && KIND(flags) != s->request->kind)) {
+		return false;
+	}
+	if (s->request->among_count < 0) {
+		return true;
+	}
+	int64_t table = fact(index, place, TABLE);
+	uint64_t low = 0, high = (uint64_t)s->request->among_count;
+	while (low < high) {
+		uint64_t middle = (low + high) / 2;
+		if (s->request->among[middle] < table) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low < (uint64_t)s->request->among_count && s->request->among[low] == table;
+}
+
+/* Fills a hit with what is counted on a column that shares so many values. */
+static void weigh(const Search *s, uint64_t place, int64_t shared, Hit *hit) {
+	const Index *index = s->index;
+	const Query *q = s->query;
+	bool whole = WHOLE(fact(index, place, FLAGS));
+	double full = (double)(q->distinct > 1 ? q->distinct : 1), theirs_full = (double)fact(index, place, DISTINCT);
+	theirs_full = theirs_full > 1 ? theirs_full : 1;
+	double mine = (double)(q->size ? q->size : 1), theirs = theirs_full, error = 0;
+	if (!whole || !q->whole) {
+		uint64_t limit = q->limit < index->limits[place] ? q->limit : index->limits[place];
+		mine = up_to(q->hashes, q->size, limit);
+		theirs = limit == UINT64_MAX ? (double)fact(index, place, DISTINCT) : column_up_to(index, place, limit);
+		error = 0.5 / sqrt(mine > 1 ? mine : 1);
+	}
+	double containment = (double)shared / (mine > 1 ? mine : 1), reverse = (double)shared / (theirs > 1 ? theirs : 1);
+	containment = containment < 1 ? containment : 1;
+	reverse = reverse < 1 ? reverse : 1;
+	double both = containment * full < theirs_full ? containment * full : theirs_full;
+	double either = full + theirs_full - both;
+	*hit = (Hit){.place = (int64_t)place, .containment = containment, .reverse = reverse, .error = error};
+	hit->jaccard = both / (either > 1 ? either : 1);
+	hit->overlap = (int64_t)rint(both);
+	hit->cosine = NAN;
+}
+
+static bool add_hit(Search *s, uint64_t place, int64_t shared) {
+	if (shared < 0) {
+		snprintf(s->message, MESSAGE, "%s", DAMAGED);
+		return false;
+	}
+	if (s->count == s->room) {
+		int64_t room = s->room ? 2 * s->room : 512;
+		Hit *grown = realloc(s->hits, (size_t)room * sizeof(Hit));
+		if (!grown) {
+			snprintf(s->message, MESSAGE, "out of memory");
+			return false;
+		}
+		s->hits = grown;
+		s->room = room;
+	}
+	weigh(s, place, shared, &s->hits[s->count++]);
+	return true;
+}
+
+/* the value arm ------------------------------------------------------------------------------------------------ */
+
+static bool find_values(Search *s) {
+	const Index *index = s->index;
+	Run own = {0};
+	bool inside = s->query->place >= 0;
+	if (inside && !own_of(index, (uint64_t)s->query->place, &own)) {
+		SAY_TO(s, DAMAGED);
+		return false;
+	}
+	uint64_t most = inside ? own.count : s->query->size;
+	s->values = malloc((most + 1) * sizeof(uint32_t));
+	if (!s->values) {
+		SAY_TO(s, "out of memory");
+		return false;
+	}
+	for (uint64_t i = 0; i < most; i++) {
+		if (inside) {
+			if (own.at[i] >= index->values) {
+				SAY_TO(s, DAMAGED);
+				return false;
+			}
+			s->values[s->value_count++] = own.at[i];
+			continue;
+		}
+		uint64_t at = (uint64_t)up_to(index->value, index->values, s->query->hashes[i]);
+		if (at && index->value[at - 1] == s->query->hashes[i]) {
+			s->values[s->value_count++] = (uint32_t)(at - 1);
+		}
+	}
+	return true;
+}
+
+typedef struct {
+	uint64_t reach;
+	uint32_t value;
+} Reach;
+
+static int rare_first(const void *a, const void *b) {
+	const Reach *x = a, *y = b;
+	if (x->reach != y->reach) {
+		return x->reach < y->reach ? -1 : 1;
+	}
+	return x->value < y->value ? -1 : 1;
+}
+
+/* Adds the columns of some values to the counts, and columns that are new to `met`. */
+static bool walk(Search *s, const Reach *values, uint64_t count, uint32_t *met, uint64_t *met_count) {
+	for (uint64_t i = 0; i < count; i++) {
+		Run run;
+		if (!holders_of(s->index, values[i].value, &run)) {
+			SAY_TO(s, DAMAGED);
+			return false;
+		}
+		for (uint64_t j = 0; j < run.count; j++) {
+			if (run.at[j] >= s->index->columns) {
+				SAY_TO(s, DAMAGED);
+				return false;
+			}
+			if (!s->counts[run.at[j]]++) {
+				met[(*met_count)++] = run.at[j];
+			}
+		}
+	}
+	return true;
+}
+
+/* The k-th greatest count of some columns, 0 where they are fewer. */
+static int64_t kth(const Search *s, const uint32_t *places, uint64_t count, uint64_t k) {
+	if (k > count) {
+		return 0;
+	}
+	int64_t *counts = malloc(count * sizeof(int64_t));
+	if (!counts) {
+		return 0;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		counts[i] = s->counts[places[i]];
+	}
+	qsort(counts, count, sizeof(int64_t), down64);
+	int64_t found = counts[k - 1];
+	free(counts);
+	return found;
+}
+
+static int most_contained(const void *a, const void *b, void *with) {
+	const Hit *x = a, *y = b;
+	const Index *index = with;
+	if (x->containment != y->containment) {
+		return x->containment < y->containment ? 1 : -1;
+	}
+	if (x->jaccard != y->jaccard) {
+		return x->jaccard < y->jaccard ? 1 : -1;
+	}
+	int64_t first = fact(index, (uint64_t)x->place, ORDER), second = fact(index, (uint64_t)y->place, ORDER);
+	return first < second ? -1 : first > second;
+}
+
+/* The `wanted` columns with the greatest containment, exactly; common values are not walked where a bound shows that no
+   other column can come among them (JOSIE, Zhu et al., SIGMOD 2019). */
+static bool by_values(Search *s, uint64_t wanted) {
+	Reach *reach = malloc((s->value_count + 1) * sizeof(Reach));
+	uint32_t *met = malloc((s->index->columns + 1) * sizeof(uint32_t)), *heavy = NULL;
+	s->counts = calloc(s->index->columns + 1, sizeof(uint32_t));
+	uint64_t met_count = 0, light = 0, sum = 0;
+	bool fine = reach && met && s->counts;
+	if (!fine) {
+		SAY_TO(s, "out of memory");
+	}
+	for (uint64_t i = 0; fine && i < s->value_count; i++) {
+		Run run;
+		fine = holders_of(s->index, s->values[i], &run);
+		reach[i] = (Reach){fine ? run.count : 0, s->values[i]};
+		if (!fine) {
+			SAY_TO(s, DAMAGED);
+		}
+	}
+	if (fine) {
+		qsort(reach, s->value_count, sizeof(Reach), rare_first);
+		while (light < s->value_count && sum + reach[light].reach <= WALK) {
+			sum += reach[light++].reach;
+		}
+		fine = walk(s, reach, light, met, &met_count);
+	}
+	uint64_t kept = 0;
+	for (uint64_t i = 0; fine && i < met_count; i++) {
+		if (allowed(s, met[i])) {
+			met[kept++] = met[i];
+		}
+	}
+	uint64_t rest = s->value_count - light;
+	s->complete = true;
+	if (fine && rest) {
+		int64_t sure = kth(s, met, kept, wanted);
+		if (sure <= (int64_t)rest) { /* an unseen column could still be among them */
+			memset(s->counts, 0, s->index->columns * sizeof(uint32_t));
+			met_count = kept = 0;
+			fine = walk(s, reach, s->value_count, met, &met_count);
+			for (uint64_t i = 0; fine && i < met_count; i++) {
+				if (allowed(s, met[i])) {
+					met[kept++] = met[i];
+				}
+			}
+		} else {
+			s->complete = false;
+			heavy = malloc(rest * sizeof(uint32_t));
+			fine = heavy != NULL;
+			for (uint64_t i = 0; fine && i < rest; i++) {
+				heavy[i] = reach[light + i].value;
+			}
+			if (fine) {
+				qsort(heavy, rest, sizeof(uint32_t), up32);
+			}
+			uint64_t rivals = 0;
+			for (uint64_t i = 0; fine && i < kept; i++) {
+				if ((int64_t)s->counts[met[i]] >= sure - (int64_t)rest) {
+					int64_t more = count_in(s->index, heavy, rest, met[i]);
+					fine = more >= 0;
+					s->counts[met[i]] += (uint32_t)more;
+					met[rivals++] = met[i];
+				}
+			}
+			kept = rivals;
+		}
+	}
+	int64_t last = fine && s->query->whole ? kth(s, met, kept, wanted) : 0;
+	for (uint64_t i = 0; fine && i < kept; i++) {
+		if ((int64_t)s->counts[met[i]] >= last || !WHOLE(fact(s->index, met[i], FLAGS))) {
+			fine = add_hit(s, met[i], s->counts[met[i]]);
+		}
+	}
+	if (fine) {
+		sort(s->hits, (size_t)s->count, sizeof(Hit), most_contained, s->index);
+		s->count = s->count < (int64_t)wanted ? s->count : (int64_t)wanted;
+	} else if (!*s->message) {
+		SAY_TO(s, DAMAGED);
+	}
+	free(reach);
+	free(met);
+	free(heavy);
+	return fine;
+}
+
+/* the vector arm ----------------------------------------------------------------------------------------------- */
+
+typedef struct {
+	uint32_t place;
+	float score;
+} Scored;
+
+/* A score that can be ordered; a damaged vector gives one that cannot. */
+static float ordered(float score) {
+	return isnan(score) ? -INFINITY : score;
+}
+
+static int best_score(const void *a, const void *b, void *with) {
+	const Scored *x = a, *y = b;
+	if (x->score != y->score) {
+		return x->score < y->score ? 1 : -1;
+	}
+	int64_t first = fact(with, x->place, ORDER), second = fact(with, y->place, ORDER);
+	return first < second ? -1 : first > second;
+}
+
+/* The nearest columns that are allowed, asking for more until they are enough. */
+static int64_t near_allowed(Search *s, uint64_t wanted, double share, Scored **to) {
+	const Index *index = s->index;
+	uint64_t ask = (uint64_t)((double)wanted / (share > 0.01 ? share : 0.01)) + 50;
+	while (true) {
+		ask = ask < index->vectors ? ask : index->vectors;
+		Near *found = malloc((ask + 1) * sizeof(Near));
+		*to = malloc((ask + 1) * sizeof(Scored));
+		int64_t count = found && *to ? nearest(index, s->vector, ask, found, s->message) : -1, kept = 0;
+		for (int64_t i = 0; i < count; i++) {
+			int64_t place = place_of(index, found[i].label);
+			if (place >= 0 && allowed(s, (uint64_t)place)) {
+				(*to)[kept++] = (Scored){(uint32_t)place, ordered(found[i].score)};
+			}
+		}
+		free(found);
+		if (count < 0) {
+			return -1;
+		}
+		if (kept >= (int64_t)wanted || count < (int64_t)ask || ask == index->vectors) {
+			return kept;
+		}
+		free(*to);
+		*to = NULL;
+		ask *= 4;
+	}
+}
+
+/* All allowed columns that have a vector, weighed; -1 where they are too many for that, -2 where memory ran out. */
+static int64_t weigh_allowed(Search *s, Scored **to) {
+	*to = malloc(WEIGHED * sizeof(Scored));
+	int64_t kept = 0;
+	for (uint64_t i = 0; *to && i < s->index->vectors; i++) {
+		int64_t place = place_of(s->index, s->index->labelled[i].label);
+		if (place < 0 || !allowed(s, (uint64_t)place) || !vector_of(s->index, s->index->labelled[i].label, s->other)) {
+			continue;
+		}
+		if (kept == WEIGHED) {
+			free(*to);
+			*to = NULL;
+			return -1;
+		}
+		(*to)[kept++] = (Scored){(uint32_t)place, ordered(dot(s->other, s->vector, s->index->dimension))};
+	}
+	return *to ? kept : -2;
+}
+
+static bool by_vector(Search *s, uint64_t wanted) {
+	const Index *index = s->index;
+	uint64_t let = 0;
+	for (size_t i = 0; i < index->sampled; i++) {
+		let += allowed(s, index->sample[i]);
+	}
+	double share = index->sampled ? (double)let / (double)index->sampled : 0;
+	Scored *near = NULL;
+	int64_t count = share < 0.02 ? weigh_allowed(s, &near) : -1;
+	if (count == -1) {
+		count = near_allowed(s, wanted, share, &near);
+	}
+	if (count < 0) {
+		free(near);
+		if (!*s->message) {
+			SAY_TO(s, "out of memory");
+		}
+		return false;
+	}
+	for (int64_t i = 0; i < count && s->request->mode == SEMANTIC; i++) {
+		if (vector_of(index, fact(index, near[i].place, ID), s->other)) {
+			float length = sqrtf(dot(s->other, s->other, index->dimension));
+			near[i].score = ordered(near[i].score / (length > 1e-9F ? length : 1e-9F));
+		}
+	}
+	sort(near, (size_t)count, sizeof(Scored), best_score, index);
+	count = count < (int64_t)wanted ? count : (int64_t)wanted;
+	int64_t before = s->count;
+	bool fine = true;
+	for (int64_t i = 0; i < count && fine; i++) {
+		bool there = false;
+		for (int64_t j = 0; j < before && !there; j++) {
+			there = s->hits[j].place == near[i].place;
+		}
+		if (!there) {
+			int64_t shared = s->counts && s->complete ? s->counts[near[i].place]
+			                                          : count_in(index, s->values, s->value_count, near[i].place);
+			fine = add_hit(s, near[i].place, shared);
+		}
+	}
+	free(near);
+	return fine;
+}
+
+/* ranking ------------------------------------------------------------------------------------------------------ */
+
+/* Jaccard of the words of two names. */
+static double alike(const Search *s, uint64_t place) {
+	int64_t start = s->index->name_starts[place], end = s->index->name_starts[place + 1];
+	if (start < 0 || end < start || (uint64_t)end > s->index->words) {
+		return 0;
+	}
+	const uint64_t *theirs = s->index->name_words + start;
+	uint64_t count = (uint64_t)(end - start), both = 0;
+	for (uint64_t i = 0; i < count; i++) {
+		for (uint64_t j = 0; j < s->query->word_count; j++) {
+			both += theirs[i] == s->query->words[j];
+		}
+	}
+	uint64_t either = count + s->query->word_count - both;
+	return either ? (double)both / (double)either : 0;
+}
+
+/* tablelens/discover/rank.py: a logistic model over seven signs. */
+static double probability(const Search *s, const Hit *hit) {
+	double n = (double)s->query->distinct, shrunk = (hit->containment * n - 0.5) / (n + 0.5);
+	shrunk = shrunk < 1e-3 ? 1e-3 : shrunk > 1 - 1e-3 ? 1 - 1e-3 : shrunk;
+	double cosine = isnan(hit->cosine) || hit->cosine < 0 ? 0 : hit->cosine > 1 ? 1 : hit->cosine;
+	double names = alike(s, (uint64_t)hit->place), text = s->query->family == TEXT_FAMILY;
+	double signs[SIGNS] = {log(shrunk / (1 - shrunk)), cosine, names, (double)KEY(fact(s->index, (uint64_t)hit->place, FLAGS)),
+	                       text, 1 - s->index->density[hit->place], names * (1 - text)};
+	double sum = s->request->bias;
+	for (int i = 0; i < SIGNS; i++) {
+		sum += s->request->weights[i] * signs[i];
+	}
+	double found = 1 / (1 + exp(-sum));
+	return isnan(found) ? 0 : found; /* of a damaged file */
+}
+
+static double rounded(double value, int digits) {
+	char text[64];
+	snprintf(text, sizeof(text), "%.*f", digits, value);
+	return strtod(text, NULL);
+}
+
+static void finish(const Search *s, Hit *hit) {
+	const Query *q = s->query;
+	const Index *index = s->index;
+	uint64_t place = (uint64_t)hit->place;
+	bool unique = q->distinct == q->filled, theirs = fact(index, place, DISTINCT) == fact(index, place, FILLED);
+	hit->cardinality = unique ? theirs ? "1:1" : "1:n" : theirs ? "n:1" : "n:m";
+	int64_t n = q->distinct > 1 ? q->distinct : 1, m = fact(index, place, DISTINCT);
+	double each = (double)q->filled / (double)n * (double)fact(index, place, FILLED) / (double)(m > 1 ? m : 1);
+	hit->join_rows = (int64_t)rint((double)hit->overlap * each);
+	hit->explosion = rounded((double)hit->join_rows / (double)(q->rows > 1 ? q->rows : 1), 3);
+	hit->probability = rounded(hit->probability, 4);
+	double *six[] = {&hit->score, &hit->containment, &hit->reverse, &hit->jaccard, &hit->error};
+	for (size_t i = 0; i < sizeof(six) / sizeof(six[0]); i++) {
+		*six[i] = isnan(*six[i]) ? 0 : rounded(*six[i], 6);
+	}
+	hit->cosine = isnan(hit->cosine) ? NAN : rounded(hit->cosine, 6);
+}
+
+static int by_score(const void *a, const void *b, void *with) {
+	const Hit *x = a, *y = b;
+	if (x->score != y->score) {
+		return x->score < y->score ? 1 : -1;
+	}
+	if (x->jaccard != y->jaccard) {
+		return x->jaccard < y->jaccard ? 1 : -1;
+	}
+	int64_t first = fact(with, (uint64_t)x->place, ORDER), second = fact(with, (uint64_t)y->place, ORDER);
+	return first < second ? -1 : first > second;
+}
+
+static void rank(Search *s) {
+	const Index *index = s->index;
+	Mode mode = s->request->mode;
+	for (int64_t i = 0; i < s->count; i++) {
+		Hit *hit = &s->hits[i];
+		if (s->vector && vector_of(index, fact(index, (uint64_t)hit->place, ID), s->other)) {
+			float length = sqrtf(dot(s->other, s->other, index->dimension));
+			hit->cosine = dot(s->other, s->vector, index->dimension) / (length > 1e-9F ? length : 1e-9F);
+		}
+		hit->probability = probability(s, hit);
+		hit->score = mode == EQUI ? hit->containment : mode == AUTO ? hit->probability : (double)(s->count - i);
+	}
+	sort(s->hits, (size_t)s->count, sizeof(Hit), by_score, index);
+	int64_t shown = 0;
+	for (int64_t i = 0; i < s->count && shown < s->request->k; i++) {
+		Hit hit = s->hits[i];
+		if (s->request->pair < 0 && mode == AUTO && hit.probability < s->request->threshold) {
+			break;
+		}
+		int64_t of_table = 0;
+		for (int64_t j = 0; s->request->per_table && j < shown; j++) {
+			of_table += fact(index, (uint64_t)s->hits[j].place, TABLE) == fact(index, (uint64_t)hit.place, TABLE);
+		}
+		if (s->request->per_table && of_table >= s->request->per_table) {
+			continue;
+		}
+		if (mode == SEMANTIC || mode == DEEPJOIN) {
+			hit.score = hit.cosine;
+		}
+		finish(s, &hit);
+		s->hits[shown++] = hit;
+	}
+	s->count = shown;
+}
+
+/* Share of the lake's columns that hold the typical value of the query. */
+static double hubness(const Search *s) {
+	uint64_t *reach = malloc((s->value_count + 1) * sizeof(uint64_t));
+	if (!reach || !s->value_count) {
+		free(reach);
+		return 0;
+	}
+	for (uint64_t i = 0; i < s->value_count; i++) {
+		Run run = {0};
+		holders_of(s->index, s->values[i], &run);
+		reach[i] = run.count;
+	}
+	qsort(reach, s->value_count, sizeof(uint64_t), up);
+	uint64_t n = s->value_count;
+	double median = ((double)reach[(n - 1) / 2] + (double)reach[n / 2]) / 2;
+	free(reach);
+	return rounded(median / (double)s->index->columns, 6);
+}
+
+/* The query's own vector at length 1, where it has one. */
+static bool take_vector(Search *s) {
+	s->other = malloc(s->index->dimension * sizeof(float));
+	s->vector = malloc(s->index->dimension * sizeof(float));
+	if (!s->other || !s->vector) {
+		SAY_TO(s, "out of memory");
+		return false;
+	}
+	if (s->query->place < 0 || !vector_of(s->index, fact(s->index, (uint64_t)s->query->place, ID), s->vector)) {
+		free(s->vector);
+		s->vector = NULL;
+		return true;
+	}
+	float length = sqrtf(dot(s->vector, s->vector, s->index->dimension));
+	for (uint32_t i = 0; i < s->index->dimension; i++) {
+		s->vector[i] /= length > 1e-9F ? length : 1e-9F;
+	}
+	return true;
+}
+
+bool find_joins(const Index *index, const Query *query, const Request *request, Answer *answer, char *message) {
+	Search s = {.index = index, .query = query, .request = request, .message = message};
+	*message = 0;
+	Mode mode = request->mode;
+	uint64_t wanted = (uint64_t)request->k;
+	if (mode == AUTO && request->candidates > request->k) {
+		wanted = (uint64_t)request->candidates;
+	}
+	if (request->per_table && wanted < 20 * (uint64_t)request->k) {
+		wanted = 20 * (uint64_t)request->k;
+	}
+	bool fine = find_values(&s) && take_vector(&s);
+	if (fine && request->pair >= 0) {
+		fine = add_hit(&s, (uint64_t)request->pair, count_in(index, s.values, s.value_count, (uint64_t)request->pair));
+	} else if (fine && !query->excluded) {
+		fine = (mode != AUTO && mode != EQUI) || by_values(&s, wanted);
+		if (fine && mode != EQUI && s.vector) {
+			fine = by_vector(&s, mode == AUTO ? wanted / 2 : wanted);
+		}
+	}
+	if (fine) {
+		rank(&s);
+		*answer = (Answer){s.hits, s.count, hubness(&s)};
+	} else {
+		free(s.hits);
+	}
+	free(s.values);
+	free(s.counts);
+	free(s.vector);
+	free(s.other);
+	return fine;
+}
+
+/* queries ------------------------------------------------------------------------------------------------------ */
+
+bool query_of_place(const Index *index, int64_t place, Query *query, char *message) {
+	int64_t flags = fact(index, (uint64_t)place, FLAGS), start = index->name_starts[place], end = index->name_starts[place + 1];
+	Run own;
+	if (!own_of(index, (uint64_t)place, &own) || start < 0 || end < start || (uint64_t)end > index->words) {
+		SAY("%s", DAMAGED);
+		return false;
+	}
+	uint64_t *hashes = malloc((own.count + 1) * sizeof(uint64_t));
+	for (uint64_t i = 0; hashes && i < own.count; i++) {
+		hashes[i] = own.at[i] < index->values ? index->value[own.at[i]] : 0;
+	}
+	*query = (Query){.place = place,
+	                 .table = fact(index, (uint64_t)place, TABLE),
+	                 .family = FAMILY(flags),
+	                 .excluded = !USABLE(flags),
+	                 .whole = WHOLE(flags),
+	                 .rows = fact(index, (uint64_t)place, ROWS),
+	                 .filled = fact(index, (uint64_t)place, FILLED),
+	                 .distinct = fact(index, (uint64_t)place, DISTINCT),
+	                 .hashes = hashes,
+	                 .size = own.count,
+	                 .words = index->name_words + start,
+	                 .word_count = (uint64_t)(end - start)};
+	query->limit = query->whole || !own.count || !hashes ? UINT64_MAX : hashes[own.count - 1];
+	if (!hashes) {
+		SAY("out of memory");
+	}
+	return hashes != NULL;
+}
+
+typedef struct {
+	uint64_t hash;
+	int64_t count;
+	Text value;
+} Cell;
+
+static int by_hash(const void *a, const void *b) {
+	const Cell *x = a, *y = b;
+	return x->hash < y->hash ? -1 : x->hash > y->hash;
+}
+
+static int by_count(const void *a, const void *b) {
+	const Cell *x = a, *y = b;
+	if (x->count != y->count) {
+		return x->count < y->count ? 1 : -1;
+	}
+	return x->hash < y->hash ? -1 : x->hash > y->hash;
+}
+
+static bool all_of(const Cell *cells, size_t count, const char *a, const char *b) {
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(cells[i].value.data, a) != 0 && strcmp(cells[i].value.data, b) != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Family, and whether the values are no query: tablelens/profile/kinds.py, on the most frequent values. */
+static void judge(Query *query, const Cell *cells, size_t count) {
+	static const char *const truth[][2] = {{"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"0", "1"}, {"on", "off"}};
+	size_t some = count < KIND_SAMPLE ? count : KIND_SAMPLE, looks[4] = {0}, texts = 0;
+	bool boolean = false;
+	for (size_t i = 0; i < sizeof(truth) / sizeof(truth[0]); i++) {
+		boolean = boolean || all_of(cells, some, truth[i][0], truth[i][1]);
+	}
+	for (size_t i = 0; i < some; i++) {
+		looks[look_of(cells[i].value.data, cells[i].value.length)]++;
+		texts += is_text(cells[i].value.data, cells[i].value.length);
+	}
+	bool numbers = (double)(looks[INTEGER] + looks[DECIMAL]) >= 0.95 * (double)some;
+	bool dates = !numbers && (double)looks[DATE] >= 0.95 * (double)some;
+	query->excluded = count < 2 || boolean;
+	query->family = !count ? 0 : 2 * texts >= some ? TEXT_FAMILY : dates ? DATE_FAMILY : NUMBER_FAMILY;
+}
+
+bool query_of_cells(const char **cells, const size_t *lengths, size_t count, Query *query, char *message) {
+	Cell *found = calloc(count + 1, sizeof(Cell));
+	uint64_t *hashes = malloc((count + 1) * sizeof(uint64_t));
+	size_t filled = 0, distinct = 0;
+	bool fine = found && hashes;
+	for (size_t i = 0; i < count && fine; i++) {
+		Text value = {0};
+		fine = !cells[i] || normalize(cells[i], lengths[i], &value);
+		if (fine && value.data) {
+			found[filled++] = (Cell){hash_bytes(value.data, value.length), 1, value};
+		}
+	}
+	if (fine) {
+		qsort(found, filled, sizeof(Cell), by_hash);
+	}
+	for (size_t i = 0; fine && i < filled; i++) {
+		if (distinct && found[distinct - 1].hash == found[i].hash) {
+			found[distinct - 1].count++;
+			free(found[i].value.data);
+		} else {
+			found[distinct++] = found[i];
+		}
+	}
+	for (size_t i = 0; fine && i < distinct; i++) {
+		hashes[i] = found[i].hash;
+	}
+	*query = (Query){.place = -1, .table = -1, .whole = true, .rows = (int64_t)count, .filled = (int64_t)filled, .hashes = hashes};
+	query->size = distinct;
+	query->distinct = (int64_t)distinct;
+	query->limit = UINT64_MAX;
+	if (fine) {
+		qsort(found, distinct, sizeof(Cell), by_count);
+		judge(query, found, distinct);
+	} else {
+		SAY("out of memory");
+	}
+	for (size_t i = 0; found && i < (fine ? distinct : filled); i++) {
+		free(found[i].value.data);
+	}
+	free(found);
+	return fine;
+}

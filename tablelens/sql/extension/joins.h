@@ -1,0 +1,54 @@
+/* Which columns join with this one: as tablelens/discover, on a mapped index. */
+#pragma once
+#include "index.h"
+
+enum { SIGNS = 7 };
+typedef enum { AUTO, EQUI, SEMANTIC, DEEPJOIN } Mode;
+
+typedef struct {
+	int64_t k;
+	Mode mode;
+	int64_t per_table;
+	double threshold;
+	int kind; /* only columns of it; -1 for any */
+	const int64_t *among;
+	int64_t among_count; /* ids of tables, ascending; -1 where all may be hits */
+	int64_t pair;        /* the place of the only column to weigh, or -1 */
+	int64_t candidates, min_distinct;
+	double bias, weights[SIGNS];
+} Request;
+
+typedef struct {
+	int64_t place, table; /* -1 outside the lake */
+	int family;
+	bool excluded, whole;
+	int64_t rows, filled, distinct;
+	const uint64_t *hashes; /* sorted */
+	uint64_t size;
+	const uint64_t *words; /* of its name, sorted */
+	uint64_t word_count;
+	uint64_t limit; /* the greatest hash that the set can tell of */
+} Query;
+
+typedef struct {
+	int64_t place, overlap;
+	double containment, reverse, jaccard, error, cosine, probability, score;
+	int64_t join_rows;
+	double explosion;
+	const char *cardinality;
+} Hit;
+
+typedef struct {
+	Hit *hits;
+	int64_t count;
+	double hub;
+} Answer;
+
+/* The hits, best first; free hits. False with a message. */
+bool find_joins(const Index *index, const Query *query, const Request *request, Answer *answer, char *message);
+
+/* A column of the lake as a query; free hashes. */
+bool query_of_place(const Index *index, int64_t place, Query *query, char *message);
+
+/* Values from outside as a query; free hashes. */
+bool query_of_cells(const char **cells, const size_t *lengths, size_t count, Query *query, char *message);

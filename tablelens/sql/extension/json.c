@@ -1,0 +1,120 @@
+#include "json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *skip_space(const char *at, const char *end) {
+	while (at < end && strchr(" \t\r\n", *at) && *at) {
+		at++;
+	}
+	return at;
+}
+
+/* Behind a string that begins at `at`, or NULL. */
+static const char *skip_string(const char *at, const char *end) {
+	if (at >= end || *at != '"') {
+		return NULL;
+	}
+	for (at++; at < end && *at != '"'; at++) {
+		at += *at == '\\';
+	}
+	return at < end ? at + 1 : NULL;
+}
+
+/* Behind a value, or NULL; brackets are counted, not matched by kind. */
+static const char *skip_value(const char *at, const char *end) {
+	int depth = 0;
+	do {
+		at = skip_space(at, end);
+		if (at >= end) {
+			return NULL;
+		}
+		if (*at == '"') {
+			at = skip_string(at, end);
+			if (!at) {
+				return NULL;
+			}
+		} else if (*at == '{' || *at == '[') {
+			depth++;
+			at++;
+		} else if (*at == '}' || *at == ']') {
+			depth--;
+			at++;
+		} else if (*at == ',' || *at == ':') {
+			if (!depth) {
+				return NULL;
+			}
+			at++;
+		} else {
+			while (at < end && !strchr(",:{}[]\" \t\r\n", *at)) {
+				at++;
+			}
+			if (at < end && !*at) {
+				return NULL;
+			}
+		}
+	} while (depth > 0);
+	return depth == 0 ? at : NULL;
+}
+
+Json json_member(Json object, const char *name) {
+	Json none = {NULL, NULL};
+	size_t length = strlen(name);
+	const char *at = skip_space(object.at, object.end);
+	if (at >= object.end || *at != '{') {
+		return none;
+	}
+	at++;
+	while (true) {
+		at = skip_space(at, object.end);
+		const char *key = at + 1, *behind = skip_string(at, object.end);
+		if (!behind) {
+			return none;
+		}
+		at = skip_space(behind, object.end);
+		if (at >= object.end || *at != ':') {
+			return none;
+		}
+		const char *value = skip_space(at + 1, object.end), *end = skip_value(value, object.end);
+		if (!end) {
+			return none;
+		}
+		if ((size_t)(behind - 1 - key) == length && !memcmp(key, name, length)) {
+			return (Json){value, end};
+		}
+		at = skip_space(end, object.end);
+		if (at >= object.end || *at != ',') {
+			return none;
+		}
+		at++;
+	}
+}
+
+double json_number(Json value, double otherwise) {
+	char text[64];
+	size_t length = (size_t)(value.end - value.at);
+	if (!value.at || length == 0 || length >= sizeof(text)) {
+		return otherwise;
+	}
+	memcpy(text, value.at, length);
+	text[length] = 0;
+	char *end;
+	double number = strtod(text, &end);
+	return *end || number != number ? otherwise : number;
+}
+
+bool json_is(Json value, const char *text) {
+	size_t length = strlen(text);
+	return value.at && (size_t)(value.end - value.at) == length + 2 && *value.at == '"' &&
+	       !memcmp(value.at + 1, text, length);
+}
+
+bool json_text(Json value, char *to, size_t room) {
+	size_t length = (size_t)(value.end - value.at);
+	if (!value.at || length < 2 || length - 1 > room || *value.at != '"' || memchr(value.at, '\\', length)) {
+		return false;
+	}
+	memcpy(to, value.at + 1, length - 2);
+	to[length - 2] = 0;
+	return true;
+}

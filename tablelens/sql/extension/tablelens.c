@@ -1,0 +1,403 @@
+/* The DuckDB extension: the functions that the macros of a catalogue snapshot look for, and those on cells.
+
+   It is built against DuckDB's stable C extension API v1.2.0. Indexes are looked for below $TABLELENS_HOME, or the nearest
+   `.tablelens` upward, as it was when the extension was loaded; SQL names them by number and gives no paths. */
+#include "duckdb/duckdb_extension.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "joins.h"
+#include "text.h"
+
+DUCKDB_EXTENSION_EXTERN
+
+static char home[4096];
+
+static void find_home(void) {
+	const char *named = getenv("TABLELENS_HOME");
+	if (named && *named) {
+		snprintf(home, sizeof(home), "%s", named);
+		return;
+	}
+	char here[3072];
+	if (!getcwd(here, sizeof(here))) {
+		return;
+	}
+	for (char *slash; (slash = strrchr(here, '/')); *slash = 0) {
+		snprintf(home, sizeof(home), "%s/.tablelens", here);
+		if (!access(home, F_OK)) {
+			return;
+		}
+	}
+	snprintf(home, sizeof(home), ".tablelens");
+}
+
+/* arguments ---------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+	duckdb_vector vector;
+	void *data;
+	uint64_t *valid;
+} Column;
+
+static Column column_of(duckdb_vector vector) {
+	return (Column){vector, duckdb_vector_get_data(vector), duckdb_vector_get_validity(vector)};
+}
+
+static bool is_set(const Column *column, idx_t row) {
+	return !column->valid || (column->valid[row / 64] >> row % 64 & 1);
+}
+
+static const char *text_at(const Column *column, idx_t row, size_t *length) {
+	if (!is_set(column, row)) {
+		return NULL;
+	}
+	duckdb_string_t *text = (duckdb_string_t *)column->data + row;
+	*length = duckdb_string_t_length(*text);
+	return duckdb_string_t_data(text);
+}
+
+static int64_t whole_at(const Column *column, idx_t row, int64_t otherwise) {
+	return is_set(column, row) ? ((int64_t *)column->data)[row] : otherwise;
+}
+
+static int64_t integer_at(const Column *column, idx_t row, int64_t otherwise) {
+	return is_set(column, row) ? ((int32_t *)column->data)[row] : otherwise;
+}
+
+/* The elements of a list as a column, and where this row's are. */
+static Column list_at(const Column *column, idx_t row, idx_t *start, idx_t *count) {
+	duckdb_list_entry entry = is_set(column, row) ? ((duckdb_list_entry *)column->data)[row] : (duckdb_list_entry){0, 0};
+	*start = entry.offset;
+	*count = entry.length;
+	return column_of(duckdb_list_vector_get_child(column->vector));
+}
+
+/* The cells of a list of texts; free both. */
+static bool cells_at(const Column *column, idx_t row, const char ***cells, size_t **lengths, size_t *count) {
+	idx_t start, size;
+	Column texts = list_at(column, row, &start, &size);
+	*cells = malloc((size + 1) * sizeof(char *));
+	*lengths = malloc((size + 1) * sizeof(size_t));
+	for (idx_t i = 0; *cells && *lengths && i < size; i++) {
+		(*cells)[i] = text_at(&texts, start + i, &(*lengths)[i]);
+	}
+	*count = size;
+	return *cells && *lengths;
+}
+
+/* hits --------------------------------------------------------------------------------------------------------- */
+
+enum { GENERATION, COLUMN, VALUES, NAME, TITLE, PAIR, MOST, MODE, IN_LAKE, IN_TABLES, OF_KIND, A_TABLE, LEAST, AMONG, SETTINGS, ARGUMENTS };
+enum { HIT_FIELDS = 14, NAME_WORDS = 64 };
+static const char *const HIT_NAMES[HIT_FIELDS] = {"rank",   "id",      "probability", "score",       "containment", "reverse_containment", "jaccard",
+                                                  "cosine", "overlap", "error",       "cardinality", "join_rows",   "explosion",           "hub"};
+static const duckdb_type HIT_TYPES[HIT_FIELDS] = {
+    DUCKDB_TYPE_INTEGER, DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_DOUBLE, DUCKDB_TYPE_DOUBLE, DUCKDB_TYPE_DOUBLE, DUCKDB_TYPE_DOUBLE, DUCKDB_TYPE_DOUBLE,
+    DUCKDB_TYPE_DOUBLE,  DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_DOUBLE, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_DOUBLE, DUCKDB_TYPE_DOUBLE};
+static const char *const KINDS[] = {"text", "integer", "decimal", "boolean", "date", "identifier", "categorical", "empty"};
+
+/* What a row asks. False with a message. */
+static bool request_of(const Column *args, idx_t row, const Index *index, Request *request, char *message) {
+	size_t length = 0;
+	idx_t start, count;
+	*request = (Request){.k = integer_at(&args[MOST], row, 10), .per_table = integer_at(&args[A_TABLE], row, 0), .kind = -1};
+	request->threshold = is_set(&args[LEAST], row) ? ((double *)args[LEAST].data)[row] : 0.1;
+	const char *mode = text_at(&args[MODE], row, &length);
+	static const char *const modes[] = {"auto", "equi", "semantic", "deepjoin"};
+	bool known = false;
+	for (int i = 0; i < 4 && mode; i++) {
+		if (strlen(modes[i]) == length && !memcmp(modes[i], mode, length)) {
+			request->mode = (Mode)i;
+			known = true;
+		}
+	}
+	if (!known || request->k < 1 || request->k > 10000 || request->per_table < 0) {
+		snprintf(message, MESSAGE, "unknown mode, or k is not between 1 and 10000. Hint: known modes: auto, equi, semantic, deepjoin");
+		return false;
+	}
+	const char *kind = text_at(&args[OF_KIND], row, &length);
+	if (kind) {
+		request->kind = 15; /* that of no column */
+		for (int i = 0; i < 8; i++) {
+			if (strlen(KINDS[i]) == length && !memcmp(KINDS[i], kind, length)) {
+				request->kind = i;
+			}
+		}
+	}
+	Column among = list_at(&args[AMONG], row, &start, &count);
+	request->among = (int64_t *)among.data + start;
+	request->among_count = is_set(&args[AMONG], row) ? (int64_t)count : -1;
+	Column settings = list_at(&args[SETTINGS], row, &start, &count);
+	if (count != 3 + SIGNS) {
+		snprintf(message, MESSAGE, "the catalogue was made for another version of this extension. Hint: build it again");
+		return false;
+	}
+	const double *numbers = (double *)settings.data + start;
+	request->candidates = (int64_t)numbers[0];
+	request->min_distinct = (int64_t)numbers[1];
+	request->bias = numbers[2];
+	memcpy(request->weights, numbers + 3, sizeof(request->weights));
+	request->pair = -1;
+	if (is_set(&args[PAIR], row)) {
+		request->pair = place_of(index, whole_at(&args[PAIR], row, -1));
+		if (request->pair < 0) {
+			snprintf(message, MESSAGE, "the index does not hold this column. Hint: attach the catalogue of its generation");
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool query_of(const Column *args, idx_t row, const Index *index, uint64_t *words, Query *query, char *message) {
+	if (is_set(&args[COLUMN], row)) {
+		int64_t place = place_of(index, whole_at(&args[COLUMN], row, -1));
+		if (place < 0) {
+			snprintf(message, MESSAGE, "the index does not hold this column. Hint: attach the catalogue of its generation");
+			return false;
+		}
+		return query_of_place(index, place, query, message);
+	}
+	const char **cells;
+	size_t *lengths, count, length = 0;
+	bool fine = cells_at(&args[VALUES], row, &cells, &lengths, &count) && query_of_cells(cells, lengths, count, query, message);
+	const char *name = text_at(&args[NAME], row, &length);
+	if (fine && name) {
+		query->word_count = hash_words(name, length, words, NAME_WORDS);
+		query->words = words;
+	}
+	free(cells);
+	free(lengths);
+	return fine;
+}
+
+static bool answer_row(const Column *args, idx_t row, Answer *answer, int64_t **ids, char *message) {
+	char name[128] = "";
+	size_t length = 0;
+	const char *given = text_at(&args[GENERATION], row, &length);
+	snprintf(name, sizeof(name), "%.*s", given && length < sizeof(name) ? (int)length : 0, given ? given : "");
+	Index *index = borrow_index(home, name, message);
+	if (!index) {
+		return false;
+	}
+	Request request;
+	Query query = {0};
+	uint64_t words[NAME_WORDS];
+	bool fine = request_of(args, row, index, &request, message) && query_of(args, row, index, words, &query, message);
+	fine = fine && find_joins(index, &query, &request, answer, message);
+	free((void *)query.hashes);
+	*ids = fine ? malloc((size_t)(answer->count + 1) * sizeof(int64_t)) : NULL;
+	for (int64_t i = 0; *ids && i < answer->count; i++) {
+		(*ids)[i] = fact(index, (uint64_t)answer->hits[i].place, ID);
+	}
+	give_back(index);
+	return fine;
+}
+
+static void put_hits(duckdb_vector list, idx_t at, const Answer *answer, const int64_t *ids) {
+	duckdb_vector hits = duckdb_list_vector_get_child(list), field[HIT_FIELDS];
+	void *to[HIT_FIELDS];
+	for (int f = 0; f < HIT_FIELDS; f++) {
+		field[f] = duckdb_struct_vector_get_child(hits, (idx_t)f);
+		to[f] = duckdb_vector_get_data(field[f]);
+	}
+	for (int64_t i = 0; i < answer->count; i++) {
+		const Hit *hit = &answer->hits[i];
+		idx_t row = at + (idx_t)i;
+		((int32_t *)to[0])[row] = (int32_t)(i + 1);
+		((int64_t *)to[1])[row] = ids[i];
+		const double numbers[] = {hit->probability, hit->score, hit->containment, hit->reverse, hit->jaccard};
+		for (int f = 0; f < 5; f++) {
+			((double *)to[2 + f])[row] = numbers[f];
+		}
+		((double *)to[7])[row] = hit->cosine;
+		if (isnan(hit->cosine)) {
+			duckdb_vector_ensure_validity_writable(field[7]);
+			duckdb_validity_set_row_invalid(duckdb_vector_get_validity(field[7]), row);
+		}
+		((int64_t *)to[8])[row] = hit->overlap;
+		((double *)to[9])[row] = hit->error;
+		duckdb_vector_assign_string_element(field[10], row, hit->cardinality);
+		((int64_t *)to[11])[row] = hit->join_rows;
+		((double *)to[12])[row] = hit->explosion;
+		((double *)to[13])[row] = answer->hub;
+	}
+}
+
+static void set_null(duckdb_vector vector, idx_t row) {
+	duckdb_vector_ensure_validity_writable(vector);
+	duckdb_validity_set_row_invalid(duckdb_vector_get_validity(vector), row);
+}
+
+static void hits(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+	Column args[ARGUMENTS];
+	for (int i = 0; i < ARGUMENTS; i++) {
+		args[i] = column_of(duckdb_data_chunk_get_vector(input, (idx_t)i));
+	}
+	duckdb_vector error = duckdb_struct_vector_get_child(output, 0), list = duckdb_struct_vector_get_child(output, 1);
+	duckdb_list_entry *entries = duckdb_vector_get_data(list);
+	idx_t put = 0;
+	for (idx_t row = 0; row < duckdb_data_chunk_get_size(input); row++) {
+		char message[MESSAGE] = "";
+		Answer answer = {0};
+		int64_t *ids = NULL;
+		entries[row] = (duckdb_list_entry){put, 0};
+		if (!answer_row(args, row, &answer, &ids, message)) {
+			duckdb_vector_assign_string_element(error, row, message);
+			set_null(list, row);
+			continue;
+		}
+		set_null(error, row);
+		if (!ids || duckdb_list_vector_reserve(list, put + (idx_t)answer.count) != DuckDBSuccess) {
+			duckdb_scalar_function_set_error(info, "out of memory");
+		} else {
+			put_hits(list, put, &answer, ids);
+			entries[row].length = (uint64_t)answer.count;
+			put += (idx_t)answer.count;
+			duckdb_list_vector_set_size(list, put);
+		}
+		free(answer.hits);
+		free(ids);
+	}
+}
+
+/* cells -------------------------------------------------------------------------------------------------------- */
+
+static void normalized(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+	Column cells = column_of(duckdb_data_chunk_get_vector(input, 0));
+	for (idx_t row = 0; row < duckdb_data_chunk_get_size(input); row++) {
+		size_t length = 0;
+		const char *cell = text_at(&cells, row, &length);
+		Text value = {0};
+		if (cell && !normalize(cell, length, &value)) {
+			duckdb_scalar_function_set_error(info, "out of memory");
+			return;
+		}
+		if (value.data) {
+			duckdb_vector_assign_string_element_len(output, row, value.data, value.length);
+		} else {
+			set_null(output, row);
+		}
+		free(value.data);
+	}
+}
+
+/* Sizes of two value sets and of what they share. */
+static bool compare(const Column *args, idx_t row, uint64_t *left, uint64_t *right, uint64_t *both) {
+	Query sets[2] = {{0}, {0}};
+	char message[MESSAGE];
+	bool fine = true;
+	for (int side = 0; side < 2 && fine; side++) {
+		const char **cells;
+		size_t *lengths, count;
+		fine = cells_at(&args[side], row, &cells, &lengths, &count) && query_of_cells(cells, lengths, count, &sets[side], message);
+		free(cells);
+		free(lengths);
+	}
+	*both = 0;
+	for (uint64_t i = 0, j = 0; fine && i < sets[0].size && j < sets[1].size;) {
+		uint64_t a = sets[0].hashes[i], b = sets[1].hashes[j];
+		*both += a == b;
+		i += a <= b;
+		j += b <= a;
+	}
+	*left = sets[0].size;
+	*right = sets[1].size;
+	free((void *)sets[0].hashes);
+	free((void *)sets[1].hashes);
+	return fine;
+}
+
+static void measured(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output, bool jaccard) {
+	Column args[2] = {column_of(duckdb_data_chunk_get_vector(input, 0)), column_of(duckdb_data_chunk_get_vector(input, 1))};
+	double *to = duckdb_vector_get_data(output);
+	for (idx_t row = 0; row < duckdb_data_chunk_get_size(input); row++) {
+		uint64_t left = 0, right = 0, both = 0;
+		if (is_set(&args[0], row) && is_set(&args[1], row) && !compare(args, row, &left, &right, &both)) {
+			duckdb_scalar_function_set_error(info, "out of memory");
+			return;
+		}
+		uint64_t whole = jaccard ? left + right - both : left;
+		if (whole) {
+			to[row] = (double)both / (double)whole;
+		} else {
+			set_null(output, row);
+		}
+	}
+}
+
+static void containment(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+	measured(info, input, output, false);
+}
+
+static void jaccard(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+	measured(info, input, output, true);
+}
+
+/* registration ------------------------------------------------------------------------------------------------- */
+
+/* Makes a type of a letter: T text, W whole number, I integer, D double; with t, w, d a list of it. */
+static duckdb_logical_type type_of(char letter) {
+	duckdb_type plain = letter == 'T' || letter == 't'   ? DUCKDB_TYPE_VARCHAR
+	                    : letter == 'W' || letter == 'w' ? DUCKDB_TYPE_BIGINT
+	                    : letter == 'I'                  ? DUCKDB_TYPE_INTEGER
+	                                                     : DUCKDB_TYPE_DOUBLE;
+	duckdb_logical_type type = duckdb_create_logical_type(plain);
+	if (letter < 'a') {
+		return type;
+	}
+	duckdb_logical_type list = duckdb_create_list_type(type);
+	duckdb_destroy_logical_type(&type);
+	return list;
+}
+
+static duckdb_logical_type answer_type(void) {
+	duckdb_logical_type fields[HIT_FIELDS];
+	for (int f = 0; f < HIT_FIELDS; f++) {
+		fields[f] = duckdb_create_logical_type(HIT_TYPES[f]);
+	}
+	duckdb_logical_type hit = duckdb_create_struct_type(fields, (const char **)HIT_NAMES, HIT_FIELDS);
+	duckdb_logical_type both[2] = {duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR), duckdb_create_list_type(hit)};
+	const char *names[2] = {"error", "hits"};
+	duckdb_logical_type type = duckdb_create_struct_type(both, names, 2);
+	for (int f = 0; f < HIT_FIELDS; f++) {
+		duckdb_destroy_logical_type(&fields[f]);
+	}
+	duckdb_destroy_logical_type(&hit);
+	duckdb_destroy_logical_type(&both[0]);
+	duckdb_destroy_logical_type(&both[1]);
+	return type;
+}
+
+static bool add(duckdb_connection connection, const char *name, const char *arguments, duckdb_logical_type returns, duckdb_scalar_function_t run) {
+	duckdb_scalar_function function = duckdb_create_scalar_function();
+	duckdb_scalar_function_set_name(function, name);
+	for (const char *letter = arguments; *letter; letter++) {
+		duckdb_logical_type type = type_of(*letter);
+		duckdb_scalar_function_add_parameter(function, type);
+		duckdb_destroy_logical_type(&type);
+	}
+	duckdb_scalar_function_set_return_type(function, returns);
+	duckdb_scalar_function_set_special_handling(function); /* NULL says that a request leaves something open */
+	duckdb_scalar_function_set_function(function, run);
+	bool fine = duckdb_register_scalar_function(connection, function) == DuckDBSuccess;
+	duckdb_destroy_scalar_function(&function);
+	duckdb_destroy_logical_type(&returns);
+	return fine;
+}
+
+DUCKDB_EXTENSION_ENTRYPOINT(duckdb_connection connection, duckdb_extension_info info, struct duckdb_extension_access *access) {
+	find_home();
+	bool fine = add(connection, "tablelens_hits", "TWtTTWITTTTIDwd", answer_type(), hits);
+	fine = fine && add(connection, "tablelens_normalize", "T", type_of('T'), normalized);
+	fine = fine && add(connection, "tablelens_containment", "tt", type_of('D'), containment);
+	fine = fine && add(connection, "tablelens_jaccard", "tt", type_of('D'), jaccard);
+	if (!fine) {
+		access->set_error(info, "tablelens: its functions are there already; use the extension or Python, each on its own connection");
+	}
+	return fine;
+}

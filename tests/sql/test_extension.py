@@ -1,0 +1,315 @@
+"""The loadable extension: built here, asked by DuckDB, held against the lake's own answers, and given damaged files."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tablelens.errors import UsageError
+from tablelens.profile.normalize import normalize
+from tablelens.sql import register
+from tablelens.sql.extension.build import SOURCES, footer
+from tablelens.sql.extension.sign import publish
+from tablelens.testing import make_lake
+
+HERE = Path(__file__).parent
+NODE = Path(sys.prefix) / "node"
+"""Where `make` puts DuckDB's Node package."""
+KINDS = {
+    "exact": {},
+    "hnsw": {"exact_search_below": 0},
+    "ivf": {"exact_search_below": 0, "graph_search_below": 0},
+}
+FIELDS = (
+    *("probability", "score", "containment", "reverse_containment", "jaccard", "cosine", "overlap", "error"),
+    *("cardinality", "join_rows", "explosion", "hub"),
+)
+ANSWER = f"""SELECT lake, "table", "column", kind, {", ".join(FIELDS)}
+    FROM tablelens.joins(?, k := 5, mode := ?) ORDER BY rank"""
+
+
+@pytest.fixture(scope="module")
+def lake_folder(tmp_path_factory):
+    """Tables of shared, perturbed and unrelated columns: names, codes, numbers, dates, a column beyond the sketch."""
+    chance, tables = random.Random(5), {}
+    names = [
+        f"{a}{b}" for a in ("Nor", "Sud", "Ost", "West", "Mittel") for b in ("burg", "heim", "tal", "au", "see", "dorf")
+    ]
+    for number in range(30):
+        some = chance.sample(names, chance.randint(8, 25))
+        rows = [chance.choice(some) for _ in range(60)]
+        tables[f"t{number}.csv"] = {
+            chance.choice(["town", "townName", "place_name", "x"]): rows,
+            "code": [f"K-{chance.randint(0, 400):03}" for _ in rows],
+            "amount": [chance.randint(0, 500) for _ in rows],
+            "day": [f"2024-{chance.randint(1, 12):02}-{chance.randint(1, 28):02}" for _ in rows],
+        }
+    tables["long.csv"] = {"id": [f"L{i}" for i in range(3000)]}
+    tables["longer.csv"] = {"id": [f"L{i}" for i in range(1000, 5000)]}
+    return make_lake(tmp_path_factory.mktemp("lakes") / "many", tables)
+
+
+def attached(extension, lake, generation=None, **config):
+    os.environ["TABLELENS_HOME"] = str(lake.home)
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"} | config)
+    connection.execute(f"LOAD '{extension}'")
+    number = generation or lake.view.generation.number
+    connection.execute(f"ATTACH '{lake.home}/catalog-{number}.duckdb' AS tablelens (READ_ONLY)")
+    return connection
+
+
+def by_lake(lake, column, mode):
+    return [
+        (
+            *(h.column.lake, h.column.table, h.column.column, h.column.kind),
+            *(getattr(h.evidence, name, getattr(h, name, None)) for name in FIELDS),
+        )
+        for h in lake.joins(column, k=5, mode=mode).hits
+    ]
+
+
+def columns_of(lake):
+    view = lake.view
+    return [f"{view.value('table', p)}.{view.value('column', p)}" for p in range(len(view))]
+
+
+# answers -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_answers_as_the_lake_does(extension, crawl, lake_folder, kind):
+    lake, _ = crawl(lake_folder, exact_values=1500, sketch_values=300, **KINDS[kind])
+    assert lake.view.generation.vectors.kind == kind
+    connection = attached(extension, lake)
+    wrong, hits = [], 0
+    for column in columns_of(lake):
+        for mode in ("equi", "auto", "deepjoin", "semantic"):
+            mine, theirs = connection.execute(ANSWER, [column, mode]).fetchall(), by_lake(lake, column, mode)
+            hits += len(theirs)
+            if mode == "equi":
+                cosineless = [[row[:9] + row[10:] for row in rows] for rows in (mine, theirs)]
+                same = cosineless[0] == cosineless[1]
+            else:  # vectors are summed in another order: the last digit may differ, and with it the order of equals
+                score = 4 + FIELDS.index("score")
+                same = [row[score] for row in mine] == pytest.approx([row[score] for row in theirs], abs=2e-4)
+                told = {row[:3]: row[4:] for row in theirs}
+                same &= all(row[4:] == pytest.approx(told[row[:3]], abs=2e-4) for row in mine if row[:3] in told)
+            wrong += [] if same else [(column, mode, mine, theirs)]
+    assert wrong == []
+    assert hits > 300
+
+
+def test_values_from_outside(extension, crawl, lake_folder):
+    lake, _ = crawl(lake_folder)
+    connection = attached(extension, lake)
+    for values in (
+        ["Norburg", "SUDHEIM", " Osttal", None, "Westau", "n/a", "x" * 300],
+        ["1", "2", "3.0", "+4"],
+        ["K-001"] * 9,
+    ):
+        asked = (
+            'SELECT "table", "column", containment, overlap, hub FROM tablelens.joins_of(?, k := 5, mode := \'equi\')'
+        )
+        theirs = lake.joins(values, k=5, mode="equi").hits
+        wanted = [(h.column.table, h.column.column, h.evidence.containment, h.evidence.overlap, h.hub) for h in theirs]
+        assert connection.execute(asked, [values]).fetchall() == wanted
+
+
+def test_all_of_unicode_is_normalised_as_python_does(extension, crawled):
+    connection = attached(extension, crawled)
+    letters = [chr(code) for code in range(1, sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+    cells = [f"a{letter}\u0301b" for letter in letters] + [f"{letter}1" for letter in letters]
+    found = connection.execute(
+        "SELECT list_transform(?::VARCHAR[], lambda x: tablelens_normalize(x))", [cells]
+    ).fetchall()[0][0]
+    wrong = [(cell, mine, normalize(cell)) for cell, mine in zip(cells, found, strict=True) if mine != normalize(cell)]
+    assert [case for case in wrong if "\u037a" not in case[0]] == []  # an accent on Greek's iota subscript alone
+
+
+def test_hashes_of_every_length(extension, crawl, tmp_path):
+    values = ["".join(chr(97 + (i * 7 + j) % 26) for j in range(i)) for i in range(3, 700)]
+    lake, _ = crawl(make_lake(tmp_path / "lake", {"a.csv": {"x": values}}))
+    connection = attached(extension, lake)
+    ((overlap,),) = connection.execute("SELECT overlap FROM tablelens.joins_of(?, mode := 'equi')", [values]).fetchall()
+    assert overlap == len(values)
+
+
+def test_threads_and_many_columns_in_one_statement(extension, crawl, lake_folder):
+    lake, _ = crawl(lake_folder, **KINDS["hnsw"])
+    connection = attached(extension, lake, threads=4)
+    asked = """SELECT c.id, j."table", j."column", j.rank FROM tablelens.columns c,
+        LATERAL (FROM tablelens.joins(c."table" || '.' || c."column", k := 3)) AS j ORDER BY ALL"""
+    wanted = connection.execute(asked).fetchall()
+    assert len(wanted) > 100
+    wrong = []
+
+    def ask(cursor):
+        answers = [cursor.execute(asked).fetchall() for _ in range(3)]
+        wrong.extend(answer for answer in answers if answer != wanted)
+
+    threads = [threading.Thread(target=ask, args=(connection.cursor(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+# what is refused -----------------------------------------------------------------------------------------------------
+
+CALL = """SELECT tablelens_hits(?, 1, NULL, NULL, NULL, NULL, 10, 'auto', NULL, NULL, NULL, 0, 0.1, NULL,
+    [200.0, 5.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]).error"""
+
+
+@pytest.mark.parametrize("name", ["../1:x", "/etc:x", "1", "", "1/../1:x", ":", "99999999999999999999:x", "1:x"])
+def test_no_path_comes_from_sql(extension, crawled, name):
+    ((error,),) = attached(extension, crawled).execute(CALL, [name]).fetchall()
+    assert "is no index" in error or "is not of this catalogue" in error
+
+
+def test_explain_does_not_search(extension, crawled, tmp_path, monkeypatch):
+    connection = attached(extension, crawled)
+    assert connection.execute("EXPLAIN " + CALL, ["no such index"]).fetchall()
+
+
+@pytest.mark.parametrize("name", ["values.npy", "facts.npy", "manifest.json", "vectors.npy"])
+def test_a_damaged_file_is_said(extension, crawl, tiny_lake, name):
+    lake, report = crawl(tiny_lake)
+    path = lake.home / "index" / str(report.generation) / name
+    path.write_bytes(path.read_bytes()[:-9])
+    _ = report
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    os.environ["TABLELENS_HOME"] = str(lake.home)
+    connection.execute(f"LOAD '{extension}'")
+    connection.execute(f"ATTACH '{lake.home}/catalog-{report.generation}.duckdb' AS tablelens (READ_ONLY)")
+    with pytest.raises(duckdb.InvalidInputException, match="Hint: crawl again"):
+        connection.execute("FROM tablelens.joins('shop/orders.customer_id')").fetchall()
+
+
+def test_python_and_extension_keep_apart(extension, crawled):
+    connection = attached(extension, crawled)
+    with pytest.raises(UsageError, match="use the extension or Python"):
+        register(connection, crawled)
+
+
+# other clients -------------------------------------------------------------------------------------------------------
+
+
+def test_footer():
+    made = footer("linux_amd64")
+    assert (len(made), made[:22], made[22 + 7 * 32 : 22 + 7 * 32 + 1]) == (
+        534,
+        b"\x00\x93\x04\x10duckdb_signature\x80\x04",
+        b"4",
+    )
+
+
+@pytest.mark.parametrize("version", ["1.4", "2"])
+def test_load_under_another_duckdb(extension, crawled, version):
+    folder = Path(sys.prefix) / f"duckdb-{version}"
+    if not folder.is_dir():
+        pytest.skip(f"no DuckDB {version} in {folder}: make test installs it")
+    command = [
+        sys.executable,
+        str(HERE / "sqllogic.py"),
+        str(HERE / "joins.test"),
+        str(crawled.home),
+        "extension",
+        str(extension),
+    ]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_load_in_node(extension, crawled, tmp_path):
+    if not (NODE / "node_modules").is_dir() or not shutil.which("node"):
+        pytest.skip(f"no DuckDB for Node in {NODE}: make test installs it where npm is")
+    program = """
+        const { DuckDBInstance } = require('@duckdb/node-api');
+        (async () => {
+            const database = await DuckDBInstance.create(':memory:', { allow_unsigned_extensions: 'true' });
+            const connection = await database.connect();
+            await connection.run(`LOAD '${process.argv[2]}'`);
+            await connection.run(`ATTACH '${process.argv[3]}' AS tablelens (READ_ONLY)`);
+            const found = await connection.runAndReadAll(process.argv[4]);
+            console.log(JSON.stringify(found.getRowsJson()));
+        })();
+    """
+    (tmp_path / "ask.js").write_text(program)
+    snapshot = f"{crawled.home}/catalog-{crawled.view.generation.number}.duckdb"
+    asked = "SELECT \"table\", containment FROM tablelens.joins('shop/orders.customer_id', mode := 'equi')"
+    environment = os.environ | {"NODE_PATH": str(NODE / "node_modules"), "TABLELENS_HOME": str(crawled.home)}
+    command = ["node", str(tmp_path / "ask.js"), str(extension), snapshot, asked]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert json.loads(done.stdout) == [["shop/customers.csv", 1]], done.stderr
+
+
+def test_a_signed_repository_under_duckdb_2(extension, crawled, tmp_path):
+    """As docs/how-to/ask-in-sql.md tells it, with a key of our own and default settings of DuckDB."""
+    folder = Path(sys.prefix) / "duckdb-2"
+    if not folder.is_dir() or not shutil.which("openssl"):
+        pytest.skip("no DuckDB 2.0 or no openssl")
+    repository = tmp_path / "repository"
+    subprocess.run(["openssl", "genrsa", "-out", str(tmp_path / "key.pem"), "2048"], check=True, capture_output=True)
+    publish(extension, tmp_path / "key.pem", repository, "v2.0.0")
+    program = f"""
+import duckdb, os, sys
+connection = duckdb.connect(config={{"extension_directory": {str(tmp_path / "installed")!r}}})
+for statement in (
+    "SET allow_extension_repositories = 'allowed'",
+    "CREATE EXTENSION REPOSITORY IF NOT EXISTS tablelens WITH PREFIX '{repository}'",
+    "INSTALL tablelens FROM tablelens",
+    "LOAD tablelens FROM tablelens",
+):
+    connection.execute(statement).fetchall()
+print(connection.execute("SELECT tablelens_normalize('Straße')").fetchall())
+sys.stdout.flush()
+os._exit(0)
+"""
+    environment = os.environ | {"PYTHONPATH": str(folder), "TABLELENS_HOME": str(crawled.home)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120)
+    assert "[('strasse',)]" in done.stdout, done.stdout + done.stderr
+
+
+# damaged files -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def fuzzer(extension, tmp_path_factory):
+    """The reader with a program that damages files, under the sanitizers."""
+    target = tmp_path_factory.mktemp("fuzz") / "fuzz"
+    sources = [str(path) for path in SOURCES.glob("*.c") if path.name != "tablelens.c"]
+    flags = ["-std=gnu11", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall", "-Wextra"]
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    command = [
+        compiler,
+        *flags,
+        f"-I{SOURCES}",
+        f"-I{extension.parent}",
+        "-o",
+        str(target),
+        str(HERE / "fuzz.c"),
+        *sources,
+    ]
+    subprocess.run([*command, "-lm", "-lpthread"], check=True, capture_output=True)
+    return target
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("count", [100, pytest.param(3334, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+def test_damaged_files_do_no_harm(fuzzer, crawl, tiny_lake, kind, count):
+    """3,334 of each kind of index: 10,000 in all."""
+    lake, report = crawl(tiny_lake, **KINDS[kind])
+    folder = lake.home / "index" / str(report.generation)
+    done = subprocess.run([str(fuzzer), str(folder), str(count), "7"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "answered" in done.stdout
