@@ -53,6 +53,8 @@ def joins(
     if batch is not None:
         if not as_json:
             raise UsageError("--batch answers in NDJSON", "add --json")
+        if column or file or outside:
+            raise UsageError("--batch has its columns in its file", "leave out TABLE.COLUMN, --file and --column")
         ctx.exit(PARTIAL if _batch(lake, batch, options) else 0)
     if (column is None) == (file is None) or (file is None) != (outside is None):
         raise UsageError("name one column: TABLE.COLUMN, or --file with --column", "tablelens joins --help")

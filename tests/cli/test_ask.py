@@ -93,6 +93,32 @@ def test_batch_answers_line_by_line(ask, tmp_path):
     assert answers[1]["query"] == {"table": "shop/orders", "column": "nothing"}
 
 
+def test_batch_stands_alone(ask, tmp_path):
+    (tmp_path / "batch").touch()
+    done = ask("joins", "shop/orders.customer_id", "--batch", tmp_path / "batch", "--json")
+    assert (done.code, done.document["error"]["code"]) == (2, "usage")
+
+
+def test_odd_names_in_two_lakes(run, home, tmp_path):
+    """Dots, quotes, # and letters beyond ASCII in names; tables of one name in folders and lakes."""
+    words = [f"word {i}" for i in range(12)]
+    files = {
+        "a/orders.csv": {"x.y": words}, "b/orders.csv": {'q"q': words}, "ü/größe #1.csv": {"ключ": words},
+        "a.b/v1.2.csv": {"it's": words},
+    }  # fmt: skip
+    for lake in ("one", "two"):
+        assert run("--home", home, "crawl", make_lake(tmp_path / lake, files)).code == 0
+    for table, columns in files.items():
+        (column,) = columns
+        done = run("--home", home, "joins", f"two:{table.removesuffix('.csv')}.{column}", "-k", "20", "--json")
+        assert done.document["query"] == {"table": table, "column": column}
+        assert len(done.document["hits"]) == 7
+        for hit in done.document["hits"]:
+            assert len(duckdb.sql(hit["sql"]).fetchall()) == 12
+        ambiguous = run("--home", home, "joins", f"{table}.{column}", "--json")
+        assert (ambiguous.code, f"one:{table}" in ambiguous.document["error"]["hint"]) == (2, True)
+
+
 def test_batch_needs_json(ask, tmp_path):
     (tmp_path / "batch").touch()
     done = ask("joins", "--batch", tmp_path / "batch")
