@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get
@@ -10,8 +11,9 @@ from litestar.params import QueryParameter
 from tablelens.discover.condition import condition_of
 from tablelens.discover.evidence import held_cells
 from tablelens.discover.query import query_of_place
-from tablelens.engines.rows import JOINED, JoinTask
+from tablelens.engines.rows import JOINED, JoinTask, Source
 from tablelens.errors import UnknownColumn
+from tablelens.types import Bridge
 
 from . import wire
 from .access import LAKE, snapshot_of
@@ -120,12 +122,32 @@ def joined(service: Service, snapshot: Snapshot, left: int, right: int, rows: in
     """(rows, SQL) of the join of two columns."""
     if snapshot.number_of(left) == snapshot.number_of(right):
         raise UnknownColumn("both columns are of the same table", "name columns of two tables")
-    query = query_of_place(snapshot.view, left)
     hit = snapshot.lake.explain_at(left, right)
-    on = condition_of(query, right, held_cells(query, right), ("t0", "t1")).sql
-    sources = [source_of(snapshot, snapshot.number_of(place)) for place in (left, right)]
-    task = JoinTask(((sources[0], ""), (sources[1], on)), rows)
+    task = JoinTask(tuple(_chain(snapshot, left, right, hit.evidence.bridge)), rows)
     return service.rows(JOINED, task), hit.sql
+
+
+def _chain(snapshot: Snapshot, left: int, right: int, bridge: Bridge | None) -> Iterator[tuple[Source, str]]:
+    """The tables of a join, each with its condition; over the first bridge, where it goes over one."""
+    tables = {place: snapshot.number_of(place) for place in (left, right)}
+    yield source_of(snapshot, tables[left]), ""
+    if bridge is None:
+        yield source_of(snapshot, tables[right]), _on(snapshot, left, right, ("t0", "t1"))
+        return
+    near, far = (snapshot.place_of_ref(column.id) for column in bridge.steps[0])
+    over = snapshot.number_of(near)
+    if over == tables[left]:
+        yield source_of(snapshot, tables[right]), _on(snapshot, far, right, ("t0", "t1"))
+    elif over == tables[right]:
+        yield source_of(snapshot, tables[right]), _on(snapshot, left, near, ("t0", "t1"))
+    else:
+        yield source_of(snapshot, over), _on(snapshot, left, near, ("t0", "t1"))
+        yield source_of(snapshot, tables[right]), _on(snapshot, far, right, ("t1", "t2"))
+
+
+def _on(snapshot: Snapshot, left: int, right: int, names: tuple[str, str]) -> str:
+    query = query_of_place(snapshot.view, left)
+    return condition_of(query, right, held_cells(query, right), names).sql
 
 
 def profile(snapshot: Snapshot, place: int) -> Profile:

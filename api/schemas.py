@@ -138,6 +138,18 @@ class Profile(ColumnOut, kw_only=True):
     examples: Annotated[list[str], Meta(description="some distinct cells as written")]
 
 
+class Bridge(Out):
+    """A way over tables that hold both forms of the same things, a code and a name, say."""
+
+    steps: Annotated[
+        list[tuple[ColumnRef, ColumnRef]],
+        Meta(description="in each table the column that holds the query's values, and the one that holds the hit's"),
+    ]
+    coverage: Annotated[float, Meta(description="share of the query's distinct values that arrive at the hit")]
+    witnesses: Annotated[float, Meta(description="mean number of tables that give a value the same counterpart")]
+    examples: Annotated[list[tuple[str, str]], Meta(description="a cell of the query, and the one that stands for it")]
+
+
 class Evidence(Out):
     """The proof: what both columns really share."""
 
@@ -152,6 +164,7 @@ class Evidence(Out):
     unmatched: Annotated[list[str], Meta(description="cells that do not")]
     error: Annotated[float, Meta(description="standard error of the containment, 0 where it is exact")]
     cosine: float | None = None
+    bridge: Bridge | None = None
 
 
 class Hit(Out):

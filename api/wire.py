@@ -63,12 +63,24 @@ def column(snapshot: Snapshot, place: int) -> out.ColumnOut:
     return out.ColumnOut(**column_fields(snapshot, place))
 
 
-def evidence(e: types.Evidence) -> out.Evidence:
+def bridge(snapshot: Snapshot, found: types.Bridge) -> out.Bridge:
+    """A way over other tables."""
+    ref = {column.id: column_ref(snapshot, snapshot.place_of_ref(column.id)) for step in found.steps for column in step}
+    return out.Bridge(
+        steps=[(ref[near.id], ref[far.id]) for near, far in found.steps],
+        coverage=found.coverage,
+        witnesses=found.witnesses,
+        examples=list(found.examples),
+    )
+
+
+def evidence(snapshot: Snapshot, e: types.Evidence) -> out.Evidence:
     """The proof of a join."""
     return out.Evidence(
         overlap=e.overlap, containment=e.containment, reverse_containment=e.reverse_containment, jaccard=e.jaccard,
         cardinality=e.cardinality, join_rows=e.join_rows, explosion=e.explosion, matched=list(e.matched),
         unmatched=list(e.unmatched), error=e.error, cosine=e.cosine,
+        bridge=None if e.bridge is None else bridge(snapshot, e.bridge),
     )  # fmt: skip
 
 
@@ -78,7 +90,7 @@ def hit(snapshot: Snapshot, found: types.Hit) -> out.Hit:
         column=column_ref(snapshot, snapshot.place_of_ref(found.column.id)),
         probability=found.probability,
         score=found.score,
-        evidence=evidence(found.evidence),
+        evidence=evidence(snapshot, found.evidence),
         hub=found.hub,
         notes=list(found.notes),
         sql=found.sql,
@@ -117,5 +129,5 @@ def _step(snapshot: Snapshot, step: LakeStep) -> out.Step:
         left=column_ref(snapshot, snapshot.place_of_ref(step.left.id)),
         right=column_ref(snapshot, snapshot.place_of_ref(step.right.id)),
         probability=step.probability,
-        evidence=evidence(step.evidence),
+        evidence=evidence(snapshot, step.evidence),
     )

@@ -227,3 +227,18 @@ def test_columns_by_name_come_in_pages_the_best_first(client):
     counts = {each["text"]: each["count"] for each in client.found("/v1/suggestions", q="c")["items"]}
     assert counts["customer_id"] == 2
     assert counts["capital"] == 1
+
+
+def test_a_join_over_a_bridge_says_which_and_runs_over_it(client):
+    asked = client.column("world/capitals.country")
+    hits = client.found(f"/v1/columns/{asked}/joins", mode="semantic", threshold=0)["hits"]
+    hit = next(each for each in hits if each["column"]["table"] == "shop/customers.csv")
+    bridge = hit["evidence"]["bridge"]
+    assert [(a["table"], a["name"], b["name"]) for a, b in bridge["steps"]] == [
+        ("world/countries.csv", "country", "iso2")
+    ]
+    assert bridge["coverage"] == 0.75
+    assert {"DENMARK": "DK", "HUNGARY": "HU", "CHILE": "CL"}.items() >= dict(bridge["examples"]).items() != set()
+    rows = client.found(f"/v1/columns/{asked}/joins/{hit['column']['id']}/rows", rows=100)
+    assert len(rows["rows"]) == 60  # every customer has a country
+    assert {len(row) for row in rows["rows"]} == {2 + 2 + 3}
