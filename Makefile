@@ -2,6 +2,7 @@
 # make test    from a fresh machine to a passed suite
 # make extension   the loadable DuckDB extension, in build/
 # make bench PACK=folder    the figures of benchmarks/results, on a lake pack
+# make weights PACK=folder MODEL=folder    the shipped encoder anew: distilled, then trained on a lake pack
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ OTHER_2 := 2.0.0
 NODE_DUCKDB := @duckdb/node-api@1.5.6-r.1
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test browser other-duckdbs extension test-slow lint format bench docs clean
+.PHONY: demo test browser other-duckdbs extension test-slow lint format bench weights docs clean
 
 demo: $(VENV)/base
 	$(BIN)/tablelens demo
@@ -40,6 +41,10 @@ format: $(VENV)/dev
 bench: $(VENV)/dev
 	@test -n "$(PACK)" || { echo "name a lake pack: make bench PACK=folder"; exit 2; }
 	$(BIN)/tablelens bench "$(PACK)" --out benchmarks/results
+
+weights: $(VENV)/models
+	@test -n "$(PACK)" -a -n "$(MODEL)" || { echo "make weights PACK=lake-pack MODEL=folder of all-MiniLM-L6-v2"; exit 2; }
+	$(BIN)/python benchmarks/make_weights.py "$(PACK)" "$(MODEL)"
 
 docs: $(VENV)/dev
 	$(BIN)/python docs/build_reference.py

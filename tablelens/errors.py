@@ -19,6 +19,7 @@
     ├── EncoderError          an encoder cannot be loaded, or gave what it must not give      exit 4
     │   └── MissingExtra      a package that only an extra installs is needed
     ├── ModelError            a row model cannot be loaded or trained on what it was given    exit 4
+    ├── TrainingError         an encoder cannot be trained, or is no better than before       exit 4
     ├── IndexFault            an index file is damaged, or does not fit the question          exit 8
     │   ├── DamagedIndex
     │   └── IndexMismatch
@@ -193,6 +194,13 @@ class ModelError(TablelensError):
     """A row model cannot be loaded, or cannot be trained on what it was given."""
 
     code = "model"
+    exit_code = 4
+
+
+class TrainingError(TablelensError):
+    """An encoder cannot be trained on this lake, or the training went wrong. The model before is as it was."""
+
+    code = "training"
     exit_code = 4
 
 

@@ -29,9 +29,9 @@ from tablelens.discover.paths import JoinPath, PathFinder
 from tablelens.discover.query import query_of_place, query_of_profile
 from tablelens.discover.source import YOURS, Source, TableFile, source_of
 from tablelens.discover.tables import TableHit, search_tables
-from tablelens.discover.verdicts import judged, name_of
+from tablelens.discover.verdicts import judged, labelled_pairs, name_of
 from tablelens.discover.view import LakeView
-from tablelens.encoders import lasting_name, load_encoder
+from tablelens.encoders import lasting_name, load_encoder, models_of
 from tablelens.encoders.base import ColumnEncoder
 from tablelens.engines.base import Engine
 from tablelens.engines.local import LocalEngine
@@ -40,10 +40,12 @@ from tablelens.index import generation
 from tablelens.index.words import WordIndex
 from tablelens.pipeline.crawl import Plan, Refresh, crawl, forget, make_plan, profile_config
 from tablelens.pipeline.texts import column_text
+from tablelens.pipeline.train import TrainReport, train
 from tablelens.profile.columns import profile_column
 from tablelens.profile.outside import outside_column
 from tablelens.progress import Progress, Silent
 from tablelens.settings import Settings, find_home
+from tablelens.training.config import TrainConfig
 from tablelens.transtab.tables import typed
 from tablelens.types import Answer, ColumnProfile, CrawlReport, Hit, Mode, RawTable, Verdict
 
@@ -86,7 +88,7 @@ class Lake:
             UsageError: the lake's name belongs to another folder.
         """
         root = Path(path).expanduser().resolve()
-        self.settings = replace(self.settings, encoder=lasting_name(self.settings.encoder))
+        self.settings = replace(self.settings, encoder=lasting_name(self.settings.encoder, models_of(self.home)))
         made = engine or LocalEngine(self.settings.workers, self.settings.worker_memory_mb, self.settings.read_seconds)
         try:
             report = crawl(self.home, root, lake_name(root, name), self.settings, made, progress or Silent(), refresh)
@@ -326,6 +328,30 @@ class Lake:
         data = pa.table(table)
         return data, lambda column: self.outside_query(data[column], column)
 
+    def train(
+        self,
+        name: str,
+        config: TrainConfig | None = None,
+        *,
+        base: str = "static",
+        fresh: bool = False,
+        progress: Progress | None = None,
+        told: Callable[[dict[str, float]], None] | None = None,
+    ) -> TrainReport:
+        """Train an encoder on what was crawled; ``crawl`` uses it as ``encoder=name``. See ``pipeline.train.train``.
+
+        What people said of pairs of columns counts as truth.
+
+        Raises:
+            TrainingError: too little to learn from, a training that came apart, or nothing better found.
+            MissingExtra: torch is not installed.
+        """
+        said = labelled_pairs(self.view, self.verdicts())
+        return train(
+            self.home, self._generation, self._made(), name, config or TrainConfig(),
+            base=base, fresh=fresh, verdicts=said, progress=progress, told=told,
+        )  # fmt: skip
+
     @property
     def view(self) -> LakeView:
         """The current generation, as discovery looks at it.
@@ -387,7 +413,7 @@ class Lake:
             IndexMismatch: it cannot be had in the revision that made them.
         """
         made = self._generation.encoder
-        encoder = load_encoder(str(made["name"]))
+        encoder = load_encoder(str(made["name"]), models_of(self.home))
         if encoder.revision != made["revision"]:
             raise IndexMismatch(
                 f"the index was made with revision {made['revision'][:12]} of encoder {made['name']!r}, "

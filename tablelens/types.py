@@ -211,7 +211,9 @@ class ColumnText:
 
     ``text`` is one of DeepJoin's seven templates, filled; ``cells`` are the cells in the order and number that
     the text holds them; ``values`` the column's whole set of value hashes. For an encoder that reads no text it is
-    empty, and ``cells`` are all that are kept, the most frequent in the column first.
+    empty, and ``cells`` are all that are kept, the most frequent in the column first. ``commonness`` says of each of
+    ``values`` how common it is in the lake, round(2 log2(1 + df)) of the df columns that hold it, this one counted;
+    None where no lake is known.
     """
 
     text: str
@@ -219,6 +221,7 @@ class ColumnText:
     cells: tuple[str, ...]
     values: Hashes
     distinct: int
+    commonness: npt.NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ORDER = (
-    ("errors", "types", "settings"),
+    ("errors", "types", "settings", "progress"),
     ("catalog",),
     ("crawl",),
     ("profile",),
@@ -17,7 +17,7 @@ ORDER = (
     ("discover",),
     ("training", "transtab", "augment"),
     ("engines",),
-    ("pipeline", "progress"),
+    ("pipeline",),
     ("lake",),
     ("client",),
     ("bench", "sql"),

@@ -13,7 +13,7 @@ from click.shell_completion import get_completion_class
 from tablelens.catalog.store import Catalog
 from tablelens.cli import show
 from tablelens.cli.main import cli, counted, given_settings, home_of, json_option, lake_of, write_json
-from tablelens.encoders import load_encoder
+from tablelens.encoders import load_encoder, models_of
 from tablelens.errors import CatalogError, CatalogLocked, IndexFault, NoLake, NotFound, TablelensError, UsageError
 from tablelens.lake import Lake
 from tablelens.settings import Settings
@@ -56,7 +56,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 def _settings(ctx: click.Context) -> str:
     """The settings can be had, and the next crawl finds its encoder."""
     lake = lake_of(ctx)
-    encoder = load_encoder(lake.settings.encoder)
+    encoder = load_encoder(lake.settings.encoder, models_of(lake.home))
     _, origin = Settings.resolve(lake.home, None, given_settings(ctx))
     changed = [name for name, where in origin.items() if where != "default"]
     others = f"not as by default: {', '.join(changed)}" if changed else "all as by default"

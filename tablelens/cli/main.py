@@ -22,7 +22,7 @@ from tablelens.settings import Settings, find_home
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PLUGINS = "tablelens.commands"
-COMMANDS = ("tend", "ask", "tables", "check", "augment", "demo", "measure", "serve", "sql", "probe", "rows")
+COMMANDS = ("tend", "ask", "tables", "check", "augment", "demo", "learn", "measure", "serve", "sql", "probe", "rows")
 """Modules of this folder that hold commands."""
 PARTIAL = 5
 """Exit code: done, but for some files or lines."""
@@ -37,6 +37,8 @@ ORDER = (
     "path",
     "verdict",
     "verdicts",
+    "train",
+    "models",
     "export",
     "serve",
     "keys",

@@ -13,21 +13,32 @@ from pathlib import Path
 
 from tablelens.encoders.base import ColumnEncoder
 from tablelens.encoders.sentence import SentenceEncoder
-from tablelens.encoders.static import CONFIG, StaticEncoder
+from tablelens.encoders.static import CONFIG, TRAINED, StaticEncoder
 from tablelens.errors import EncoderError, MissingExtra, UnknownEncoder
 
-__all__ = ["ColumnEncoder", "SentenceEncoder", "StaticEncoder", "encoder_names", "lasting_name", "load_encoder"]
+__all__ = [
+    "ColumnEncoder",
+    "SentenceEncoder",
+    "StaticEncoder",
+    "encoder_names",
+    "lasting_name",
+    "load_encoder",
+    "models_of",
+    "trained_names",
+]
 
 GROUP = "tablelens.encoders"
-STATIC = "static"
+STATIC, TRAINED_STATIC = "static", "deepjoin-static"
 
 
-def load_encoder(name: str) -> ColumnEncoder:
+def load_encoder(name: str, models: Path | None = None) -> ColumnEncoder:
     """The encoder of that name; ``encoder.name`` is ``name`` again.
 
     Args:
-        name: ``static``, a name that a plug-in registered, a folder, or a sentence-transformers model. A model name is
-            looked up in the local cache alone, unless ``TABLELENS_ALLOW_HUB=1`` allows a download.
+        name: ``static``, ``deepjoin-static``, a name that a plug-in registered, a trained model of the home, a folder,
+            or a sentence-transformers model. A model name is looked up in the local cache alone, unless
+            ``TABLELENS_ALLOW_HUB=1`` allows a download.
+        models: folder of the models that were trained in a home (``models_of``).
 
     Raises:
         UnknownEncoder: no such name and no such folder.
@@ -39,30 +50,46 @@ def load_encoder(name: str) -> ColumnEncoder:
     """
     if name == STATIC:
         return StaticEncoder()
+    if name == TRAINED_STATIC:
+        return StaticEncoder(TRAINED, name)
     plugins = _plugins()
     if name in plugins:
         return _from_plugin(plugins[name])
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return _from_folder(name, folder)
+    trained = [models / name] if models is not None and name and Path(name).name == name else []
+    for folder in (*trained, Path(name).expanduser()):
+        if folder.is_dir():
+            return _from_folder(name, folder)
     if _looks_like_model(name) and importlib.util.find_spec("sentence_transformers") is not None:
         return SentenceEncoder(name)
-    raise UnknownEncoder.among("encoder", name, [STATIC, *plugins], _cure(name))
+    raise UnknownEncoder.among("encoder", name, [STATIC, TRAINED_STATIC, *plugins, *trained_names(models)], _cure(name))
 
 
-def lasting_name(name: str) -> str:
+def models_of(home: Path) -> Path:
+    """Where the models that were trained in a home lie."""
+    return home / "models"
+
+
+def trained_names(models: Path | None) -> tuple[str, ...]:
+    """Names of the trained models in a folder."""
+    if models is None or not models.is_dir():
+        return ()
+    return tuple(sorted(p.name for p in models.iterdir() if any((p / f).is_file() for f in (CONFIG, "modules.json"))))
+
+
+def lasting_name(name: str, models: Path | None = None) -> str:
     """The name by which an encoder is found from any working folder: a folder's whole path."""
     folder = Path(name).expanduser()
-    return name if name in encoder_names() or not folder.is_dir() else str(folder.resolve())
+    named = name in (*encoder_names(), *trained_names(models))
+    return name if named or not folder.is_dir() else str(folder.resolve())
 
 
 def encoder_names() -> tuple[str, ...]:
-    """The registered names: ``static``, and those of plug-ins."""
-    return (STATIC, *_plugins())
+    """The registered names: the shipped ones, and those of plug-ins."""
+    return (STATIC, TRAINED_STATIC, *_plugins())
 
 
 def _plugins() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP) if point.name != STATIC}
+    return {point.name: point for point in entry_points(group=GROUP) if point.name not in (STATIC, TRAINED_STATIC)}
 
 
 def _from_plugin(point: EntryPoint) -> ColumnEncoder:
@@ -79,7 +106,7 @@ def _from_plugin(point: EntryPoint) -> ColumnEncoder:
 
 def _from_folder(name: str, folder: Path) -> ColumnEncoder:
     if (folder / "modules.json").is_file():
-        return SentenceEncoder(name)
+        return SentenceEncoder(name, folder=folder)
     if (folder / CONFIG).is_file():
         return StaticEncoder(folder, name)
     raise EncoderError(

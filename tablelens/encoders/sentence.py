@@ -38,6 +38,7 @@ class SentenceEncoder:
         dtype: ``float32`` or ``bfloat16``; None takes bfloat16 where the CPU has it in hardware. bfloat16 changes
             vectors in the third digit, so it is part of the revision.
         batch: texts a forward pass.
+        folder: where the model lies, if its name does not say so.
 
     Raises:
         MissingExtra: sentence-transformers or torch is not installed.
@@ -46,14 +47,15 @@ class SentenceEncoder:
 
     reads: tuple[str, ...] = ("text",)
 
-    def __init__(self, model: str, dtype: str | None = None, batch: int = 32) -> None:
+    def __init__(self, model: str, dtype: str | None = None, batch: int = 32, folder: Path | None = None) -> None:
         torch, library = _packages()
         self.name = model
         self.dtype = dtype or ("bfloat16" if fast_bfloat16() else "float32")
         if self.dtype not in ("float32", "bfloat16"):
             raise EncoderError(f"a sentence encoder has no dtype {self.dtype!r}", "float32 or bfloat16")
-        folder = find_folder(model)
+        folder = folder or find_folder(model)
         check_folder(folder)
+        self.folder = folder
         try:
             self._model = library.SentenceTransformer(
                 str(folder),

@@ -163,7 +163,7 @@ def encode_columns(
 def _contents(catalog: Catalog, ids: Ids, encoder: ColumnEncoder) -> tuple[Hashes, npt.NDArray[np.bool_]]:
     """What each column's vector is made of, where that is known and cannot have changed, and where it is."""
     contents, have = np.zeros(len(ids), np.uint64), np.zeros(len(ids), bool)
-    if "text" not in encoder.reads:  # the text depends on the lake; all else on the column, which has another id then
+    if not {"text", "commonness"}.intersection(encoder.reads):  # these two depend on the lake, all else on the column
         known, kept = catalog.contents(encoder.revision)
         _, at, mine = np.intersect1d(ids, known, assume_unique=True, return_indices=True)
         contents[at], have[at] = kept[mine], True

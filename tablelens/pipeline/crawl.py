@@ -15,7 +15,7 @@ import xxhash
 
 from tablelens.catalog.store import Catalog, KnownFile
 from tablelens.crawl.walk import walk
-from tablelens.encoders import load_encoder
+from tablelens.encoders import load_encoder, models_of
 from tablelens.engines.base import Engine, WorkFailure
 from tablelens.engines.unit import digest_of
 from tablelens.errors import UnreadableFile
@@ -66,7 +66,7 @@ def crawl(
         NotFound: the folder does not exist.
     """
     watch = Stopwatch()
-    encoder = load_encoder(settings.encoder)
+    encoder = load_encoder(settings.encoder, models_of(home))
     with Catalog(home / "catalog.duckdb") as catalog:
         settings.remember(home)
         lake_id = catalog.lake(name, str(root))
@@ -99,7 +99,7 @@ def forget(home: Path, name: str, settings: Settings, progress: Progress) -> int
         UnknownLake: no lake of that name.
         CatalogLocked: another process is crawling in this home.
     """
-    encoder = load_encoder(settings.encoder)
+    encoder = load_encoder(settings.encoder, models_of(home))
     with Catalog(home / "catalog.duckdb") as catalog:
         catalog.drop_lake(name)
         return build_generation(home, catalog, encoder, settings, progress, Stopwatch())

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from tablelens.contextualize.cells import choose_cells
+from tablelens.contextualize.cells import choose_cells, commonness
 from tablelens.contextualize.templates import ColumnFacts, contextualize, needs_context, table_context
 from tablelens.encoders.base import ColumnEncoder
 from tablelens.index.postings import Postings
@@ -37,7 +37,14 @@ def column_texts(
     rows = columns.select(names).take(pa.array(places)).to_pylist()
     if "text" not in reads:
         return [
-            ColumnText("", row["column"], tuple(row["cells"]), postings.hashes_of(place), row["distinct"])
+            ColumnText(
+                "",
+                row["column"],
+                tuple(row["cells"]),
+                postings.hashes_of(place),
+                row["distinct"],
+                commonness(postings.frequency(postings.values_of(place))),
+            )
             for place, row in zip(places.tolist(), rows, strict=True)
         ]
     counts = _split(frequencies([cell for row in rows for cell in row["cells"]], postings), rows)
@@ -71,7 +78,8 @@ def column_text(
     """A column from outside the lake, by the lake's document frequencies; ``names`` are all columns' of its table."""
     p = profile
     if "text" not in reads:
-        return ColumnText("", p.name, p.cells, p.values.hashes, p.distinct)
+        held = value_frequencies(p.values.hashes, postings) + 1  # as if it were in the lake
+        return ColumnText("", p.name, p.cells, p.values.hashes, p.distinct, commonness(held))
     context = table_context(p.name, names if needs_context(settings.template) else ())
     facts = ColumnFacts(
         p.name,
@@ -92,7 +100,12 @@ def contents_of(texts: Sequence[ColumnText], encoder: ColumnEncoder) -> list[int
 
 def frequencies(cells: Sequence[str], postings: Postings) -> npt.NDArray[np.int64]:
     """Document frequency of each cell: how many columns of the lake hold its value."""
-    found = postings.find(hash_cells(cells))
+    return value_frequencies(hash_cells(cells), postings)
+
+
+def value_frequencies(hashes: Hashes, postings: Postings) -> npt.NDArray[np.int64]:
+    """Document frequency of each value by its hash."""
+    found = postings.find(hashes)
     counts = np.zeros(len(found), np.int64)
     counts[found >= 0] = postings.frequency(found[found >= 0])
     return counts

@@ -9,16 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+from tablelens.contextualize.cells import commonness
 from tablelens.encoders import ColumnEncoder, StaticEncoder, encoder_names, load_encoder
-from tablelens.encoders.static import CONFIG, SHIPPED, TOKENIZER, WEIGHTS, split_words
+from tablelens.encoders.bags import split_words
+from tablelens.encoders.static import CONFIG, SHIPPED, TOKENIZER, WEIGHTS
 from tablelens.errors import EncoderError, MissingExtra, UnknownEncoder
 from tablelens.profile.normalize import hash_values, normalize
 from tablelens.types import ColumnText
 
 
-@pytest.fixture(scope="module")
-def encoder():
-    return load_encoder("static")
+@pytest.fixture(scope="module", params=["static", "deepjoin-static"])
+def encoder(request):
+    return load_encoder(request.param)
 
 
 @pytest.fixture
@@ -42,15 +44,38 @@ def test_shapes_and_protocol(encoder):
     assert vectors.shape == (2, encoder.dimension)
     assert vectors.dtype == np.float32
     assert encoder.encode([]).shape == (0, encoder.dimension)
-    assert encoder.dimension <= 384
+    assert encoder.dimension <= 640
     assert sum(file.stat().st_size for file in SHIPPED.iterdir()) <= 8 << 20
 
 
-def test_candidates_carry_their_size_and_queries_do_not(encoder):
-    columns = [column([f"value {i}" for i in range(n)]) for n in (1, 10, 300)]
-    lengths = np.linalg.norm(encoder.encode(columns), axis=1)
-    assert lengths == pytest.approx([n**encoder.config.size_exponent for n in (1, 10, 300)], rel=1e-5)
-    assert np.linalg.norm(encoder.encode_queries(columns), axis=1) == pytest.approx([1, 1, 1], rel=1e-5)
+def test_candidates_have_a_length_of_their_own_and_queries_have_not(encoder):
+    columns = [column([f"value {i}" for i in range(n)]) for n in (2, 30, 250)]
+    candidates, queries = encoder.encode(columns), encoder.encode_queries(columns)
+    lengths = np.linalg.norm(candidates, axis=1)
+    assert lengths[0] < lengths[1] < lengths[2]
+    assert np.linalg.norm(queries, axis=1) == pytest.approx([1, 1, 1], rel=1e-5)
+    assert candidates / lengths[:, None] == pytest.approx(queries, abs=1e-6)
+
+
+def test_values_that_many_columns_hold_count_more(encoder):
+    shared, alone = column([f"s{i}" for i in range(40)]), column([f"a{i}" for i in range(40)])
+    values = np.concatenate([shared.values, alone.values])
+    order = np.argsort(values)
+
+    def mixed(often):
+        counts = commonness(np.r_[np.full(40, often), np.ones(40, np.int64)])[order]
+        return ColumnText("", "", (), values[order], 80, counts)
+
+    even, known = encoder.identity([mixed(1), mixed(50)])
+    query = encoder.identity([shared])[0]
+    if encoder.config.by_frequency:
+        assert known @ query > even @ query + 0.1
+    else:
+        assert (known == even).all()
+    assert ("commonness" in encoder.reads) == encoder.config.by_frequency
+    assert encoder.identity([mixed(1)])[0] == pytest.approx(
+        encoder.identity([ColumnText("", "", (), values[order], 80)])[0]
+    )
 
 
 def test_shared_values_and_shared_meaning_count(encoder):
@@ -66,7 +91,8 @@ def test_shared_values_and_shared_meaning_count(encoder):
 def test_odd_columns_give_finite_vectors(encoder, cells):
     made = encoder.encode([ColumnText("", "", cells, np.empty(0, np.uint64), 0), COUNTRIES])
     assert np.isfinite(made).all()
-    assert np.linalg.norm(made[0]) == pytest.approx(0) or np.linalg.norm(made[0]) == pytest.approx(1, rel=1e-5)
+    asked = encoder.encode_queries([ColumnText("", "", cells, np.empty(0, np.uint64), 0)])
+    assert np.linalg.norm(asked) == pytest.approx(0) or np.linalg.norm(asked) == pytest.approx(1, rel=1e-5)
     assert (made[1] == encoder.encode([COUNTRIES])[0]).all()
 
 
@@ -124,11 +150,12 @@ def test_sketched_values_keep_both_signs(encoder):
     assert abs(np.sign(part).mean()) < 0.3
 
 
-def test_revision_is_that_of_the_files(encoder, copied):
-    assert StaticEncoder(copied).revision == encoder.revision == StaticEncoder().revision
+def test_revision_is_that_of_the_files(copied):
+    shipped = StaticEncoder()
+    assert StaticEncoder(copied).revision == shipped.revision
     config = json.loads((copied / CONFIG).read_text())
     (copied / CONFIG).write_text(json.dumps(config | {"size_exponent": 0.2}))
-    assert StaticEncoder(copied).revision != encoder.revision
+    assert StaticEncoder(copied).revision != shipped.revision
 
 
 def rewrite(folder, **changed):
@@ -157,7 +184,8 @@ def test_damaged_files_are_refused(copied, file, harm):
 
 def test_files_that_do_not_fit_each_other_are_refused(copied):
     tensors = load_file(copied / WEIGHTS)
-    save_file({name: tensor[:-1].copy() for name, tensor in tensors.items()}, copied / WEIGHTS)
+    short = {name: tensors[name][:-1].copy() for name in ("tokens", "scales", "weights")}
+    save_file(tensors | short, copied / WEIGHTS)
     resign(copied)
     with pytest.raises(EncoderError, match="tokens, the weights have"):
         StaticEncoder(copied)

@@ -257,7 +257,7 @@ def test_another_encoder_encodes_again_without_reading(lake, folder, monkeypatch
     run(lake, folder)
     before = lake.joins("a.x")
 
-    def load_encoder(name):
+    def load_encoder(name, models=None):
         return HashEncoder(32)
 
     for module in (tablelens.lake, tablelens.pipeline.crawl):
@@ -288,7 +288,7 @@ def test_an_encoder_that_gives_nonsense_is_refused_and_the_old_answers_stay(lake
     run(lake, folder)
     before = lake.joins("a.x")
     monkeypatch.setattr(Wrong, "__init__", lambda self: HashEncoder.__init__(self, 16))
-    monkeypatch.setattr(tablelens.pipeline.crawl, "load_encoder", lambda name: Wrong())
+    monkeypatch.setattr(tablelens.pipeline.crawl, "load_encoder", lambda *_: Wrong())
     with pytest.raises(EncoderError, match="not finite"):
         run(lake, folder)
     lake.reload()
