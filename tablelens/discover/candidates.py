@@ -132,7 +132,7 @@ def _by_vector(query: Query, request: Request, allowed: Allowed, wanted: int) ->
     if request.mode == "semantic":  # by angle: a candidate's size says nothing of its meaning
         scores = scores / np.maximum(np.linalg.norm(generation.vectors.vectors(labels), axis=1), 1e-9)
     places = generation.places(labels)
-    return places[np.lexsort((query.view.order[places], -scores))[:wanted]]
+    return places[np.lexsort((query.view.order[places], -np.round(scores, 6)))[:wanted]]
 
 
 def _nearest(query: Query, vector: Floats32, allowed: Allowed, wanted: int, share: float) -> tuple[Ids, Floats32]:

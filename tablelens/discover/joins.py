@@ -144,7 +144,8 @@ def _rank(
     score = _score(query, request.mode, found, probability)
     if judged and request.mode != "equi":  # what people confirmed comes first
         score = score + len(score) * np.isin(found.places, [place for place, joins in judged.items() if joins])
-    order = np.lexsort((query.view.order[found.places], -found.counted.jaccard, -score))
+    # columns that are alike may differ in the last bits, by where they lay in a product of matrices: that is a tie
+    order = np.lexsort((query.view.order[found.places], -found.counted.jaccard, -np.round(score, 6)))
     if request.mode == "semantic":
         order = _alternating(order, found.counted.containment[order] >= DIRECT)
     shown = found.cosine if request.mode == "deepjoin" else score
