@@ -43,7 +43,7 @@ export function hitCard(hit, asked, state) {
       {},
       shareBar(evidence.containment, `of ${own} in theirs`),
       shareBar(evidence.reverse_containment, `of theirs in ${own}`, "other"),
-      evidence.bridge ? shareBar(evidence.bridge.coverage, `of ${own} over a bridge`, "bridge") : null,
+      evidence.bridge ? shareBar(evidence.bridge.coverage, "arrive over a bridge", "bridge") : null,
     ),
     h("div.hit-how", {}, h("abbr.badge", { title: CARDINALITY[evidence.cardinality] }, evidence.cardinality), h("span.quiet", {}, `${compact(evidence.overlap)} shared`)),
     toggle,
@@ -65,7 +65,7 @@ function proof(hit, asked, state) {
   const near = e.error > 0 ? ` (± ${percent(e.error)}, estimated)` : "";
   const known = Math.round(e.overlap / Math.max(e.containment, 1e-9));
   return [
-    h("p.lead", {}, `${count(e.overlap)} of this column’s ${e.overlap ? `${count(known)} ` : ""}distinct values stand in ${hit.column.table} as well${near}.`),
+    h("p.lead", {}, `${e.overlap ? count(e.overlap) : "None"} of this column’s ${e.overlap ? `${count(known)} ` : ""}distinct values stand in ${hit.column.table} as well${near}.`),
     hit.notes.length ? h("ul.notes", {}, hit.notes.map((note) => h("li", {}, note))) : null,
     e.bridge ? bridge(e.bridge) : null,
     h(
