@@ -522,20 +522,70 @@ static double alike(const Search *s, uint64_t place) {
 	return either ? (double)both / (double)either : 0;
 }
 
-/* tablelens/discover/rank.py: a logistic model over seven signs. */
-static double probability(const Search *s, const Hit *hit) {
-	double n = (double)s->query->distinct, shrunk = (hit->containment * n - 0.5) / (n + 0.5);
-	shrunk = shrunk < 1e-3 ? 1e-3 : shrunk > 1 - 1e-3 ? 1 - 1e-3 : shrunk;
-	double cosine = isnan(hit->cosine) || hit->cosine < 0 ? 0 : hit->cosine > 1 ? 1 : hit->cosine;
-	double names = alike(s, (uint64_t)hit->place), text = s->query->family == TEXT_FAMILY;
-	double signs[SIGNS] = {log(shrunk / (1 - shrunk)), cosine, names, (double)KEY(fact(s->index, (uint64_t)hit->place, FLAGS)),
-	                       text, 1 - s->index->density[hit->place], names * (1 - text)};
-	double sum = s->request->bias;
-	for (int i = 0; i < SIGNS; i++) {
-		sum += s->request->weights[i] * signs[i];
+static double logistic(const double *weights, const double *signs, int count) {
+	double sum = weights[0];
+	for (int i = 0; i < count; i++) {
+		sum += weights[i + 1] * signs[i];
 	}
-	double found = 1 / (1 + exp(-sum));
-	return isnan(found) ? 0 : found; /* of a damaged file */
+	return 1 / (1 + exp(-sum));
+}
+
+static double between(double low, double value, double high) {
+	return value < low ? low : value > high ? high : value;
+}
+
+/* tablelens/discover/rank.py: that the join is right by equal values or by meaning. Bridges are not walked here. */
+static double probability(const Search *s, const Hit *hit) {
+	double n = (double)s->query->distinct, shrunk = between(1e-3, (hit->containment * n - 0.5) / (n + 0.5), 1 - 1e-3);
+	double cosine = isnan(hit->cosine) ? 0 : between(0, hit->cosine, 1);
+	double names = alike(s, (uint64_t)hit->place), text = s->query->family == TEXT_FAMILY;
+	double key = (double)KEY(fact(s->index, (uint64_t)hit->place, FLAGS)), sparse = 1 - s->index->density[hit->place];
+	double equality[EQUALITY] = {log(shrunk / (1 - shrunk)), cosine, names, key, text, sparse, names * (1 - text),
+	                             between(0, (shrunk - 0.2) / 0.15, 1)};
+	double meaning[MEANING] = {cosine, names, cosine * names};
+	double none = 1 - logistic(s->request->weights, equality, EQUALITY);
+	if (s->vector) {
+		none *= 1 - logistic(s->request->weights + EQUALITY + 1, meaning, MEANING);
+	}
+	return isnan(none) ? 0 : 1 - none; /* of a damaged file */
+}
+
+static const double DIRECT = 0.3, DETOUR = 0.7;
+
+/* What a mode ranks by: tablelens/discover/joins.py. */
+static double score_of(const Search *s, const Hit *hit, int64_t place) {
+	switch (s->request->mode) {
+	case EQUI:
+		return hit->containment;
+	case DEEPJOIN:
+		return (double)(s->count - place);
+	default: {
+		double detour = s->request->mode == AUTO && hit->containment < DIRECT ? DETOUR : 1;
+		return hit->probability * (1 + hit->containment) / 2 * detour;
+	}
+	}
+}
+
+/* Joins by equal values and joins by meaning take turns, so that neither hides the other. */
+static bool alternate(Search *s) {
+	Hit *turned = malloc((size_t)(s->count + 1) * sizeof(Hit));
+	bool first = s->count && s->hits[0].containment >= DIRECT;
+	int64_t at[2] = {0, 0}, put = 0;
+	while (turned && put < s->count) {
+		for (int turn = 0; turn < 2; turn++) {
+			while (at[turn] < s->count && (s->hits[at[turn]].containment >= DIRECT) != (first ^ turn)) {
+				at[turn]++;
+			}
+			if (at[turn] < s->count) {
+				turned[put++] = s->hits[at[turn]++];
+			}
+		}
+	}
+	if (turned) {
+		free(s->hits);
+		s->hits = turned;
+	}
+	return turned != NULL;
 }
 
 static double rounded(double value, int digits) {
@@ -574,7 +624,7 @@ static int by_score(const void *a, const void *b, void *with) {
 	return first < second ? -1 : first > second;
 }
 
-static void rank(Search *s) {
+static bool rank(Search *s) {
 	const Index *index = s->index;
 	Mode mode = s->request->mode;
 	for (int64_t i = 0; i < s->count; i++) {
@@ -584,14 +634,18 @@ static void rank(Search *s) {
 			hit->cosine = dot(s->other, s->vector, index->dimension) / (length > 1e-9F ? length : 1e-9F);
 		}
 		hit->probability = probability(s, hit);
-		hit->score = mode == EQUI ? hit->containment : mode == AUTO ? hit->probability : (double)(s->count - i);
+		hit->score = score_of(s, hit, i);
 	}
 	sort(s->hits, (size_t)s->count, sizeof(Hit), by_score, index);
+	if (mode == SEMANTIC && !alternate(s)) {
+		SAY_TO(s, "out of memory");
+		return false;
+	}
 	int64_t shown = 0;
 	for (int64_t i = 0; i < s->count && shown < s->request->k; i++) {
 		Hit hit = s->hits[i];
 		if (s->request->pair < 0 && mode == AUTO && hit.probability < s->request->threshold) {
-			break;
+			continue;
 		}
 		int64_t of_table = 0;
 		for (int64_t j = 0; s->request->per_table && j < shown; j++) {
@@ -600,13 +654,16 @@ static void rank(Search *s) {
 		if (s->request->per_table && of_table >= s->request->per_table) {
 			continue;
 		}
-		if (mode == SEMANTIC || mode == DEEPJOIN) {
+		if (s->request->pair >= 0) {
+			hit.score = hit.probability;
+		} else if (mode == DEEPJOIN) {
 			hit.score = hit.cosine;
 		}
 		finish(s, &hit);
 		s->hits[shown++] = hit;
 	}
 	s->count = shown;
+	return true;
 }
 
 /* Share of the lake's columns that hold the typical value of the query. */
@@ -653,7 +710,7 @@ bool find_joins(const Index *index, const Query *query, const Request *request, 
 	*message = 0;
 	Mode mode = request->mode;
 	uint64_t wanted = (uint64_t)request->k;
-	if (mode == AUTO && request->candidates > request->k) {
+	if ((mode == AUTO || mode == SEMANTIC) && request->candidates > request->k) {
 		wanted = (uint64_t)request->candidates;
 	}
 	if (request->per_table && wanted < 20 * (uint64_t)request->k) {
@@ -663,15 +720,15 @@ bool find_joins(const Index *index, const Query *query, const Request *request, 
 	if (fine && request->pair >= 0) {
 		fine = add_hit(&s, (uint64_t)request->pair, count_in(index, s.values, s.value_count, (uint64_t)request->pair));
 	} else if (fine && !query->excluded) {
-		fine = (mode != AUTO && mode != EQUI) || by_values(&s, wanted);
+		fine = mode == DEEPJOIN || by_values(&s, wanted);
 		if (fine && mode != EQUI && s.vector) {
-			fine = by_vector(&s, mode == AUTO ? wanted / 2 : wanted);
+			fine = by_vector(&s, mode == DEEPJOIN ? wanted : wanted / 2);
 		}
 	}
-	if (fine) {
-		rank(&s);
+	if (fine && rank(&s)) {
 		*answer = (Answer){s.hits, s.count, hubness(&s)};
 	} else {
+		fine = false;
 		free(s.hits);
 	}
 	free(s.values);

@@ -2,7 +2,7 @@
 #pragma once
 #include "index.h"
 
-enum { SIGNS = 7 };
+enum { EQUALITY = 8, MEANING = 3, WEIGHTS = EQUALITY + MEANING + 2 };
 typedef enum { AUTO, EQUI, SEMANTIC, DEEPJOIN } Mode;
 
 typedef struct {
@@ -15,7 +15,7 @@ typedef struct {
 	int64_t among_count; /* ids of tables, ascending; -1 where all may be hits */
 	int64_t pair;        /* the place of the only column to weigh, or -1 */
 	int64_t candidates, min_distinct;
-	double bias, weights[SIGNS];
+	double weights[WEIGHTS]; /* bias and weights of equality, then those of meaning */
 } Request;
 
 typedef struct {

@@ -133,15 +133,14 @@ static bool request_of(const Column *args, idx_t row, const Index *index, Reques
 	request->among = (int64_t *)among.data + start;
 	request->among_count = is_set(&args[AMONG], row) ? (int64_t)count : -1;
 	Column settings = list_at(&args[SETTINGS], row, &start, &count);
-	if (count != 3 + SIGNS) {
+	if (count != 2 + WEIGHTS) {
 		snprintf(message, MESSAGE, "the catalogue was made for another version of this extension. Hint: build it again");
 		return false;
 	}
 	const double *numbers = (double *)settings.data + start;
 	request->candidates = (int64_t)numbers[0];
 	request->min_distinct = (int64_t)numbers[1];
-	request->bias = numbers[2];
-	memcpy(request->weights, numbers + 3, sizeof(request->weights));
+	memcpy(request->weights, numbers + 2, sizeof(request->weights));
 	request->pair = -1;
 	if (is_set(&args[PAIR], row)) {
 		request->pair = place_of(index, whole_at(&args[PAIR], row, -1));
