@@ -22,7 +22,7 @@ from tablelens import errors
 from tablelens.discover.paths import JoinPath, Step
 from tablelens.discover.tables import TableHit
 from tablelens.profile.outside import outside_column
-from tablelens.types import Answer, ColumnRef, CrawlReport, Evidence, Hit, Mode, Verdict
+from tablelens.types import Answer, Bridge, ColumnRef, CrawlReport, Evidence, Hit, Mode, Verdict
 
 JOBS_SECONDS = 0.5
 """How often a crawl is asked how it goes."""
@@ -212,9 +212,19 @@ def _ref(found: dict[str, Any]) -> ColumnRef:
     return ColumnRef(-1, found["lake"], found["table"], found["name"], found["kind"])
 
 
+def _evidence(found: dict[str, Any]) -> Evidence:
+    texts = {name: tuple(found[name]) for name in ("matched", "unmatched")}
+    return Evidence(**(found | texts | {"bridge": _bridge(found["bridge"]) if found.get("bridge") else None}))
+
+
+def _bridge(found: dict[str, Any]) -> Bridge:
+    steps = tuple((_ref(near), _ref(far)) for near, far in found["steps"])
+    examples = tuple((near, far) for near, far in found["examples"])
+    return Bridge(steps, found["coverage"], found["witnesses"], examples)
+
+
 def _hit(found: dict[str, Any]) -> Hit:
-    e = found["evidence"]
-    evidence = Evidence(**(e | {"matched": tuple(e["matched"]), "unmatched": tuple(e["unmatched"])}))
+    evidence = _evidence(found["evidence"])
     plain = {name: found[name] for name in ("score", "probability", "sql", "hub")}
     return Hit(column=_ref(found["column"]), evidence=evidence, notes=tuple(found["notes"]), **plain)
 
@@ -234,8 +244,7 @@ def _path(found: dict[str, Any]) -> JoinPath:
 
 
 def _step(found: dict[str, Any]) -> Step:
-    e = found["evidence"]
-    evidence = Evidence(**(e | {"matched": tuple(e["matched"]), "unmatched": tuple(e["unmatched"])}))
+    evidence = _evidence(found["evidence"])
     return Step(_ref(found["left"]), _ref(found["right"]), found["probability"], evidence)
 
 

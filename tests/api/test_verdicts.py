@@ -20,13 +20,13 @@ def test_a_verdict_ranks_at_once(client, pair):
     left, right = pair
     path = f"/v1/columns/{left}/joins"
     before = client.get(path)
-    assert [hit["column"]["id"] for hit in before.json()["hits"]] == [right]
+    assert before.json()["hits"][0]["column"]["id"] == right
     said = client.put(f"{path}/{right}/verdict", json={"joins": False, "note": "by accident"})
     assert (said.status_code, said.json()["joins"], said.json()["note"]) == (200, False, "by accident")
     assert said.json()["decided"]
     after = client.get(path, headers={"If-None-Match": before.headers["etag"]})
     assert after.status_code == 200  # no 304: the answer is another one
-    assert after.json()["hits"] == []
+    assert right not in [hit["column"]["id"] for hit in after.json()["hits"]]
     (kept,) = client.found("/v1/verdicts")["items"]
     assert {kept["left"]["id"], kept["right"]["id"]} == {left, right}
 

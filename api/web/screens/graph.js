@@ -242,7 +242,7 @@ export function show(place, { query }) {
   function pathItem(path, i, chosen) {
     const steps = path.steps.flatMap((step, at) => [
       at ? null : tableLink(step.left, { whole: false }),
-      h("span.hop", {}, columnLink(step.left), " = ", columnLink(step.right), h("span.quiet", {}, ` ${step.cardinality}, ${percent(step.probability)}`)),
+      h("span.hop", {}, columnLink(step.left), " = ", columnLink(step.right), h("span.quiet", {}, ` ${step.evidence.cardinality}, ${percent(step.probability)}`)),
       tableLink(step.right, { whole: false }),
     ]);
     return h(
