@@ -221,8 +221,9 @@ def _loss(torch: Any, model: Any, corpus: Corpus, config: TrainConfig, reference
             )
         return loss
 
-    kind = type("JoinLoss", (torch.nn.Module,), {"forward": forward})
-    return kind()
+    made = type("JoinLoss", (torch.nn.Module,), {"forward": forward})()
+    made.model = model  # the trainer takes what it optimises from the loss
+    return made
 
 
 def _validation(corpus: Corpus, split: Split, config: TrainConfig) -> tuple[Longs, Longs]:
