@@ -30,7 +30,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tablelens.encoders.static import StaticEncoder, _hashed, _unit
+from tablelens.encoders.static import StaticEncoder, hashed, unit
 from tablelens.index.hnsw import HnswIndex
 from tablelens.profile.columns import profile_column
 from tablelens.settings import Settings
@@ -154,11 +154,11 @@ def configurations(encoder: StaticEncoder, dims: str | None) -> dict[str, tuple[
     return table | {f"{first}+{second} dimensions": (first, second, w, p) for first, second in others}
 
 
-def vectors_of(lake: Lake, unit: np.ndarray, s: int, h: int, share: float, shipped: int) -> np.ndarray:
+def vectors_of(lake: Lake, meanings: np.ndarray, s: int, h: int, share: float, shipped: int) -> np.ndarray:
     """Query vectors of another configuration: leading PCA dimensions, other buckets, other shares."""
-    hashed = np.stack([_hashed(column.values, h) for column in lake.columns]).astype(np.float32)
-    parts = [_unit(np.ascontiguousarray(unit[:, : min(s, shipped)])), _unit(hashed)]
-    return _unit(np.hstack([np.sqrt(share) * parts[0], np.sqrt(1 - share) * parts[1]]).astype(np.float32))
+    buckets = np.stack([hashed(column.values, h) for column in lake.columns]).astype(np.float32)
+    parts = [unit(np.ascontiguousarray(meanings[:, : min(s, shipped)])), unit(buckets)]
+    return unit(np.hstack([np.sqrt(share) * parts[0], np.sqrt(1 - share) * parts[1]]).astype(np.float32))
 
 
 def measure(lake: Lake, queries: np.ndarray, exponent: float, semantic: int) -> dict[str, object]:
@@ -171,7 +171,7 @@ def measure(lake: Lake, queries: np.ndarray, exponent: float, semantic: int) -> 
     out["by domain"] = {d: [len(values), round(float(values.mean()), 3)] for d, values in by.items()}
     asked = lake.semantic.places
     ip = queries[asked] @ candidates.T
-    meaning = _unit(np.ascontiguousarray(queries[:, :semantic]))
+    meaning = unit(np.ascontiguousarray(queries[:, :semantic]))
     cosine = meaning[asked] @ meaning.T
     for name, hard in (("all", False), ("hard", True)):
         for way, first in (("by meaning", None), ("200 then meaning", ip)):
