@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tablelens.index.words import parts_of
+from tablelens.profile.names import parts_of
 from tablelens.profile.normalize import hash_values
 from tablelens.types import Family, Kind
 
