@@ -9,10 +9,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from tablelens.catalog.rows import table_name
-from tablelens.catalog.store import Catalog
 from tablelens.crawl.readers import read_file
 from tablelens.crawl.walk import walk
-from tablelens.errors import NoLake, TablelensError, UnknownLake, UnreadableFile
+from tablelens.errors import TablelensError, UnknownLake, UnreadableFile
 from tablelens.index import generation
 from tablelens.profile.columns import as_strings, title_of
 from tablelens.settings import Settings
@@ -46,19 +45,17 @@ def from_lake(home: Path, name: str | None, rows: int, limit: int, seed: int) ->
         NoLake: nothing was crawled here.
         UnknownLake: no lake of that name.
     """
-    number = generation.current(home)
-    if number is None:
-        raise NoLake(f"nothing has been crawled in {home} yet", "tablelens crawl PATH")
-    with Catalog(generation.catalog_of(home, number), read_only=True) as catalog:
-        roots = {lake: root for _, lake, root in catalog.lakes()}
-        if name and name not in roots:
-            raise UnknownLake.among("lake", name, roots)
-        found = catalog.arrow(
-            """SELECT l.name AS lake, l.root, f.path, t.part FROM tables t JOIN files f ON f.id = t.file_id
-               JOIN lakes l ON l.id = t.lake_id WHERE ? IS NULL OR l.name = ? ORDER BY l.name, f.path, t.part""",
-            [name, name],
-        ).to_pylist()
-    places = sorted({(row["path"], str(Path(row["root"]) / row["path"])) for row in found})
+    made = generation.load(home)
+    if name and name not in made.roots:
+        raise UnknownLake.among("lake", name, made.roots)
+    found = made.columns.select(["lake", "table", "part"]).group_by(["lake", "table", "part"]).aggregate([]).to_pylist()
+    paths = {
+        (row["lake"], row["table"].removesuffix(f"#{row['part']}") if row["part"] else row["table"])
+        for row in found
+        if name in (None, row["lake"])
+    }
+    roots = {lake: Path(root) for lake, root in made.roots.items()}
+    places = sorted((path, str(roots[lake] if roots[lake].is_file() else roots[lake] / path)) for lake, path in paths)
     random.Random(seed).shuffle(places)  # noqa: S311 - a sample, no secret
     tables, skipped = _read(places, rows, limit)
     label = "text columns of the same name"

@@ -40,7 +40,7 @@ def abbreviation(name: str) -> str | None:
     """The header with words of five letters and more cut to their first letter and the consonants after it.
 
     >>> abbreviation("Population"), abbreviation("Home town"), abbreviation("id")
-    ('ppltn', 'home town', None)
+    ('ppltn', None, None)
     """
     words = words_of(name)
     made = [word[0] + re.sub("[aeiou]", "", word[1:]) if len(word) > 4 else word for word in words]

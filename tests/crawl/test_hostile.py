@@ -22,9 +22,9 @@ from tablelens.engines.base import WorkFailure
 from tablelens.engines.local import LocalEngine
 from tablelens.errors import UnreadableFile
 from tablelens.settings import Settings
-from tablelens.types import FoundFile, RawTable
+from tablelens.types import FileOutcome, FoundFile
 
-READ = "tablelens.crawl.readers:read_file"
+PROFILE = "tablelens.engines.unit:profile_file"
 
 
 def outcome(file, **limits):
@@ -340,17 +340,16 @@ def flipped(tmp_path, number, seed=0):
 
 def survives(tmp_path, number):
     with LocalEngine(2, memory_mb=1024, seconds=20) as engine:
-        results = list(engine.map(READ, flipped(tmp_path, number), settings=Settings()))
+        results = list(engine.map(PROFILE, flipped(tmp_path, number), settings=Settings()))
         assert len({file.path for file, _ in results}) == number
-        for _, result in results:
-            assert isinstance(result, WorkFailure) or all(isinstance(table, RawTable) for table in result)
-        reasons = {result.reason for _, result in results if isinstance(result, WorkFailure)}
-        assert "error" not in reasons, [result for _, result in results if getattr(result, "reason", "") == "error"][:3]
+        assert all(isinstance(result, WorkFailure | FileOutcome) for _, result in results)
+        reasons = {result.reason for _, result in results}
+        assert "error" not in reasons, [result for _, result in results if result.reason == "error"][:3]
         assert "damaged" in reasons
         (tmp_path / "good.csv").write_text("a,b\n1,2\n")
         (file,) = walk(tmp_path / "good.csv")
-        ((_, tables),) = engine.map(READ, [file], settings=Settings())
-        assert tables[0].data.num_rows == 1
+        ((_, outcome),) = engine.map(PROFILE, [file], settings=Settings())
+        assert outcome.tables[0].rows == 1
 
 
 def test_damaged_parquet_200_times(tmp_path):

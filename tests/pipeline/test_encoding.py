@@ -54,7 +54,7 @@ def encoder(monkeypatch):
 
 def use(monkeypatch, encoder):
     for module in (tablelens.lake, tablelens.pipeline.crawl):
-        monkeypatch.setattr(module, "load_encoder", lambda name: encoder)
+        monkeypatch.setattr(module, "load_encoder", lambda *_: encoder)
     return encoder
 
 

@@ -246,6 +246,6 @@ def test_all_properties_have_a_file_of_their_own():
 
 
 def test_doctor_knows_which_properties_join_discovery_leans_on():
-    from tablelens.cli.tend import JOIN_DISCOVERY
+    from tablelens.cli.check import JOIN_DISCOVERY
 
     assert {prop.meta.id for prop in PROPERTIES if prop.meta.join_discovery} == set(JOIN_DISCOVERY)

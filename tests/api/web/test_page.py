@@ -123,7 +123,7 @@ def test_upload_a_file_and_paste_values(page):
     page.get_by_label("Choose a file").set_input_files(file)
     page.get_by_role("row", name=re.compile("who")).get_by_role("button", name="Find joins").click()
     expect(page.get_by_role("heading", name="Columns that join with who")).to_be_focused()
-    expect(page.locator(".hit", has_text="customers.csv")).to_contain_text("customer_id")
+    expect(page.locator(".hit", has_text="customers.csv").first).to_contain_text("customer_id")
     page.locator(".hit").first.get_by_role("button", name="Why").click()
     expect(page.locator(".hit pre").first).to_contain_text("JOIN")
     page.get_by_label("Or paste values").fill("Austria\nBelgium\nChile\nDenmark\nEstonia")
