@@ -230,7 +230,8 @@ def interval(values):
 HEAD = """# TransTab
 
 Written by `benchmarks/row_encoders.py`. {machine}
-
+"""
+SUPERVISED = """
 ## Supervised, AUROC: mean ± 95 % over splits
 
 70 % of the rows train, 10 % stop early (ours and the package's; the other two learn from them too), 20 % test. In
@@ -256,6 +257,7 @@ UNSEEN = """
 def written(store, path):
     """The figures as Markdown and JSON."""
     text = HEAD.format(machine=store["machine"])
+    text += SUPERVISED if store.get("supervised") else ""
     for name, runs in store.get("supervised", {}).items():
         cells = []
         for model in ("fused", "words", "linear", "trees", "peer"):
