@@ -157,7 +157,7 @@ class _TransTab(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _checked(self, X: Any) -> pa.Table:
         table = as_table(X)
         if not table.num_rows:
-            raise UnusableTable("the table has 0 sample(s), while a minimum of 1 is required", "give at least one row")
+            raise UnusableTable("the table has 0 sample(s), while a minimum of 1 is required.", "give at least one row")
         return table
 
     def _begin(self, table: pa.Table, members: int) -> None:

@@ -52,7 +52,7 @@ def as_table(data: Any) -> pa.Table:
         )
     if not table.num_columns:
         raise UnusableTable(
-            f"0 feature(s) (shape=({table.num_rows}, 0)) while a minimum of 1 is required",
+            f"0 feature(s) (shape=({table.num_rows}, 0)) while a minimum of 1 is required.",
             "give a table with at least one column",
         )
     return table
