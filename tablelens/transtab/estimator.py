@@ -185,10 +185,10 @@ class _TransTab(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _part(self, rows: Rows, targets: torch.Tensor, chosen: Ints) -> Part:
         return rows.take(chosen), targets[torch.from_numpy(chosen)].to(self._device())
 
-    def _options(self, n: int, epochs: int | None = None) -> Options:
+    def _options(self, n: int) -> Options:
         rate = self.rate or (5e-4 if self.cells == "fused" else 1e-4)
         batch = self.batch or int(min(max(64, n // 100), 256))
-        return Options(epochs or self.epochs, self.patience, batch, rate, self.decay, self._seed())
+        return Options(self.epochs, self.patience, batch, rate, self.decay, self._seed())
 
     def _count(self, n: int) -> int:
         if self.members is not None:
@@ -228,13 +228,9 @@ class TransTabClassifier(ClassifierMixin, _TransTab):  # type: ignore[misc]
         table = self._checked(X)
         labels = _targets(y, table.num_rows)
         check_classification_targets(labels)
-        self.classes_ = np.unique(labels)
-        if len(self.classes_) < 2:
-            raise UnusableTable(f"y holds one class only, {self.classes_[0]!r}", "give rows of at least two classes")
-        members = self._count(table.num_rows)
-        self._begin(table, members)
-        outputs = 1 if len(self.classes_) == 2 else len(self.classes_)
-        self.heads_ = [Supervised(self.width, "classes", outputs).to(self._device()) for _ in range(members)]
+        if len(np.unique(labels)) < 2:
+            raise UnusableTable(f"y holds one class only, {labels[0]!r}", "give rows of at least two classes")
+        self.fit_classes(table, labels)
         return self._learn(table, labels, self._options(table.num_rows))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
