@@ -180,12 +180,13 @@ class Featurizer:
         of = {kind: [name for name in table.column_names if found[name] == kind] for kind in KINDS}
         n = table.num_rows
         cat, num, bin_ = (of[kind] for kind in KINDS)
+        learnt = {name: place for place, name in enumerate(self.scales)}
         return Rows(
             tuple((name, found[name]) for name in table.column_names),
             self.places([self._name(name) for name in cat]),
             _stack([self._coded(table[name]) for name in cat], (n, 0), np.int64),
             self.places([self._name(name) for name in num]),
-            np.array([list(self.scales).index(name) for name in num], np.int64),
+            np.array([learnt[name] for name in num], np.int64),
             _stack([self._scaled(name, table[name]) for name in num], (n, 0, 3), np.float32),
             self.places([self._name(name) for name in bin_]),
             _stack([bits(table[name]) for name in bin_], (n, 0), np.float32),
