@@ -9,7 +9,6 @@ The folder holds BERT's ``config.json`` and ``vocab.txt`` and the published weig
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from tablelens.errors import EncoderError
 from tablelens.types import Vectors
 
 from ..base import Level, Skip
@@ -25,7 +23,7 @@ from ..data.dataset import is_text
 from ..tables import Table, content, digest
 from .base import Piece, Seen
 from .layouts import Ids
-from .transformer import fingerprint, load_state, need_transformers, read_weights, special_of, tokenized
+from .transformer import fingerprint, load_state, read_bert, special_of, tokenized
 
 K, CELL_TOKENS, VERTICAL_LAYERS, VERTICAL_HEADS = 3, 5, 3, 6
 
@@ -177,19 +175,9 @@ def load_tabert(path: str, name: str) -> TabertModel:
     Raises:
         EncoderError: a file is missing or does not fit.
     """
-    transformers = need_transformers()
-    folder = Path(path).expanduser()
-    state = read_weights(folder) if folder.is_dir() else {}
-    try:
-        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        config = transformers.BertConfig.from_dict(about)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # files of another kind, or none
-        raise EncoderError(
-            f"{path!r} is no folder of TaBERT: {error!r}", "config.json, vocab.txt and weights"
-        ) from error
+    state, about, config, tokenizer = read_bert(path, "TaBERT")
     layers = {name.split(".")[1] for name in state if name.startswith("vertical_transformer_layers.")}
     network = TabertNetwork(config, len(layers), int(about.get("num_vertical_attention_heads", VERTICAL_HEADS)))
     load_state(network.bert, state, "_bert_model.bert.", path)
     load_state(network.vertical_transformer_layers, state, "vertical_transformer_layers.", path)
-    return TabertModel(name, network, tokenizer, f"of {folder.name}")
+    return TabertModel(name, network, tokenizer, f"of {Path(path).name}")

@@ -317,6 +317,26 @@ def read_weights(folder: Path) -> dict[str, Any]:
     return state
 
 
+def read_bert(path: str, what: str, **options: Any) -> tuple[dict[str, Any], dict[str, Any], Any, Any]:
+    """(weights, config.json, BERT's config, tokenizer) of a folder of a model that is built on BERT.
+
+    Raises:
+        EncoderError: a file is missing or does not fit; it says that this is no folder of ``what``.
+    """
+    transformers = need_transformers()
+    folder = Path(path).expanduser()
+    state = read_weights(folder) if folder.is_dir() else {}
+    try:
+        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = transformers.BertConfig.from_dict(about, **options)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # files of another kind, or none
+        raise EncoderError(
+            f"{path!r} is no folder of {what}: {error!r}", "config.json, vocab.txt and weights"
+        ) from error
+    return state, about, config, tokenizer
+
+
 def load_state(module: Any, state: dict[str, Any], prefix: str, path: str, skip: Sequence[str] = ()) -> None:
     """Put the tensors below a prefix into a module; nothing may be missing, heads that are left over may.
 

@@ -10,7 +10,6 @@ own state (d). The folder holds the published ``config.json``, ``vocab.txt`` and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,9 @@ from ..base import Level, Skip
 from ..tables import Table, content, digest
 from .base import Piece, Seen, items
 from .layouts import Ids
-from .transformer import fingerprint, load_state, need_transformers, read_weights, tokenized
+from .transformer import fingerprint, load_state, read_bert, tokenized
 
+ENTITIES = "table.embeddings.ent_embeddings.weight"
 TITLE_TOKENS, HEADER_TOKENS, CELL_TOKENS, MOST_CELLS = 50, 10, 10, 500
 TITLE, HEADER, SUBJECT, OTHER = 0, 1, 3, 4
 """Token types."""
@@ -175,16 +175,9 @@ def load_turl(path: str, name: str) -> TurlModel:
     Raises:
         EncoderError: a file is missing or does not fit.
     """
-    transformers = need_transformers()
-    folder = Path(path).expanduser()
-    state = read_weights(folder) if folder.is_dir() else {}
-    try:
-        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        config = transformers.BertConfig.from_dict(about, attn_implementation="eager")
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        entities = len(state["table.embeddings.ent_embeddings.weight"])
-    except Exception as error:  # files of another kind, or none
-        raise EncoderError(f"{path!r} is no folder of TURL: {error!r}", "config.json, vocab.txt and weights") from error
-    network = TurlNetwork(config, entities)
+    state, _, config, tokenizer = read_bert(path, "TURL", attn_implementation="eager")
+    if ENTITIES not in state:
+        raise EncoderError(f"{path!r} is no folder of TURL: no {ENTITIES!r}", "config.json, vocab.txt and weights")
+    network = TurlNetwork(config, len(state[ENTITIES]))
     load_state(network, state, "table.", path)
-    return TurlModel(name, network, tokenizer, f"of {folder.name}")
+    return TurlModel(name, network, tokenizer, f"of {Path(path).name}")
