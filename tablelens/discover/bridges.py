@@ -50,8 +50,8 @@ BRIDGES = 4
 """Bridge tables of a form whose own columns are candidates."""
 KEPT = 8
 """Bridges of a form that a join can be made with."""
-COUNTED = 40
-"""Candidates of a form whose coverage is counted where it was told from a sample."""
+COUNTED = 60
+"""Candidates whose coverage is counted; that of the others is told from a sample."""
 ARRIVE = 0.3
 """Least share of the query's values that arrive at a candidate."""
 
@@ -80,7 +80,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Bridged:
-    """Candidates that are reached over bridges; arrays of shape (n,), each candidate once, by its best form."""
+    """Candidates that are reached over bridges; arrays of shape (n,), ascending by place, each by its best form."""
 
     places: Ids
     coverage: Floats
@@ -89,7 +89,7 @@ class Bridged:
 
 
 def bridged(query: Query, wanted: int) -> Bridged:
-    """Candidates over bridges, at most about ``wanted`` for each form, in no order."""
+    """Candidates over bridges, at most about ``wanted`` for each form, by place."""
     forms, total = find_forms(query)
     if not forms:
         return Bridged(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), ())
@@ -99,6 +99,8 @@ def bridged(query: Query, wanted: int) -> Bridged:
     number = np.repeat(np.arange(len(arrived)), [len(places) for places, _ in arrived])
     order = np.lexsort((number, -coverage, places))
     first = order[np.append(True, np.diff(places[order]) > 0)]
+    for i in first[np.argsort(-coverage[first], kind="stable")][:COUNTED].tolist():
+        coverage[i] = _coverage(query, forms[number[i]], int(places[i]), total)
     first = first[coverage[first] >= ARRIVE]
     return Bridged(places[first], coverage[first], number[first], forms)
 
@@ -106,8 +108,7 @@ def bridged(query: Query, wanted: int) -> Bridged:
 def arrivals_at(query: Query, place: int) -> Bridged:
     """The best bridge to one column, if there is any."""
     forms, total = find_forms(query)
-    own = query.view.generation.postings.values_of(place)
-    covered = [float(np.isin(form.images[form.images >= 0], own).sum()) / total for form in forms]
+    covered = [_coverage(query, form, place, total) for form in forms]
     if not covered or max(covered) < ARRIVE:
         return Bridged(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), forms)
     best = int(np.argmax(covered))
@@ -239,18 +240,23 @@ def _distinct(rows: Ids) -> Ids:
 
 
 def _arrivals(query: Query, form: Form, total: int, wanted: int) -> tuple[Ids, Floats]:
-    """Columns that hold the images of one form, and the share of the query's values that arrive at each."""
-    postings = query.view.generation.postings
+    """Columns that hold the images of one form, and the share of the query's values that arrive, by a sample.
+
+    The form's own columns hold all that they say, and are told of in any case.
+    """
     images = form.images[form.images >= 0]
     places, shares = _holders(query, np.unique(images))
     shares = shares * len(images) / total
-    order = np.lexsort((query.view.distinct[places], -shares))
-    order = order[shares[order] >= ARRIVE][:wanted]
-    places = np.append(places[order], np.setdiff1d(form.far[:BRIDGES], places[order]))
-    exact = places[:COUNTED] if len(images) > PROBED else places[len(order) :]
-    shares = np.append(shares[order], np.zeros(len(places) - len(order)))
-    for i in np.flatnonzero(np.isin(places, exact)).tolist():
-        own = postings.values_of(int(places[i]))
-        at = np.minimum(np.searchsorted(own, images), len(own) - 1)
-        shares[i] = (own[at] == images).sum() / total
-    return places, shares
+    enough = shares >= ARRIVE
+    places, shares = places[enough], shares[enough]
+    order = np.lexsort((query.view.distinct[places], -shares))[:wanted]
+    own = np.array(sorted(set(form.far[:BRIDGES].tolist()).difference(places[order].tolist())), np.int64)
+    covered = [_coverage(query, form, place, total) for place in own.tolist()]
+    return np.append(places[order], own), np.append(shares[order], covered)
+
+
+def _coverage(query: Query, form: Form, place: int, total: int) -> float:
+    """Share of the query's values whose image a column holds."""
+    own = query.view.generation.postings.values_of(place)
+    at = np.minimum(np.searchsorted(own, form.images), len(own) - 1)
+    return float(((own[at] == form.images) & (form.images >= 0)).sum() / total)

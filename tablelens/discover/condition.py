@@ -160,19 +160,23 @@ class Folding:
 
     def apply(self, text: str) -> str:
         """The folded text, as DuckDB would make it."""
-        if self.composed:
-            text = unicodedata.normalize("NFC", text)
-        folded = self.letters | self.others
-        text = "".join(_lower(letter) for letter in "".join(folded.get(letter, letter) for letter in text))
+        if text.isascii():  # no step but lower case changes these letters
+            text = text.lower()
+        else:
+            if self.composed:
+                text = unicodedata.normalize("NFC", text)
+            folded = self.letters | self.others
+            text = "".join(_lower(letter) for letter in "".join(folded.get(letter, letter) for letter in text))
         return re.sub(r"[\t\n\f\r ]+", " ", text).strip(" ") if self.spaces else text
 
 
 def _missed(folding: Folding, matched: Sequence[str], cells: Sequence[str]) -> tuple[str, ...]:
     """A note where cells that count as equal come out differently."""
-    made: dict[str | None, set[str]] = {}
-    for cell in cells:
-        made.setdefault(normalize(cell), set()).add(folding.apply(cell))
-    missed = [cell for cell in matched if (theirs := made.get(normalize(cell))) and folding.apply(cell) not in theirs]
+    folded = {cell: folding.apply(cell) for cell in matched}
+    joined = set(map(folding.apply, cells))
+    left = {normalize(cell): cell for cell, made in folded.items() if made not in joined}
+    there = set(map(normalize, cells)) if left else set()
+    missed = [cell for value, cell in left.items() if value in there]
     if not missed:
         return ()
     return (f"counted as equal, but not joined by the SQL: {', '.join(missed[:SHOWN])}",)
