@@ -336,6 +336,8 @@ class CrawlReport:
     """(path, reason) of each file that could not be read."""
     seconds: float
     generation: int
+    passed: dict[str, int] = field(default_factory=dict)
+    """Entries that were passed over by rule, {reason: how many}: symlink, special, format."""
     stages: dict[str, float] = field(default_factory=dict)
     """Seconds by stage."""
 
@@ -350,6 +352,7 @@ class CrawlReport:
             "skipped": self.skipped,
             "removed": self.removed,
             "failed": [{"path": path, "reason": reason} for path, reason in self.failed],
+            "passed": self.passed,
             "seconds": round(self.seconds, 3),
             "generation": self.generation,
             "stages": {name: round(seconds, 3) for name, seconds in self.stages.items()},

@@ -16,6 +16,13 @@ from tablelens.index import generation
 from tablelens.lake import Lake
 from tablelens.pipeline.build import collect
 
+PASSED = {
+    "symlink": ("symbolic link", ""),
+    "special": ("name", " of pipes, sockets or devices"),
+    "format": ("file", " of a format that is not read"),
+}
+"""What a crawl passes over by rule: a noun, and what is said after it."""
+
 
 @cli.command()
 @click.argument("path", type=path_type())
@@ -50,6 +57,11 @@ def crawl(
         read = f"{counted(report.read, 'file')} read, {report.skipped:,} unchanged, {report.removed:,} removed"
         size = f"{counted(report.tables, 'table')}, {counted(report.columns, 'column')}"
         click.echo(f"{size} ({read}) in {report.seconds:.1f} s")
+        if report.passed:
+            told = ", ".join(
+                counted(count, PASSED[reason][0]) + PASSED[reason][1] for reason, count in report.passed.items()
+            )
+            click.echo(f"  passed over: {told}", err=True)
         for failed, reason in report.failed[:20]:
             click.echo(f"  not read: {show.plain(failed, 120).plain}: {reason}", err=True)
         if len(report.failed) > 20:

@@ -18,6 +18,11 @@ BOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 WHOLE = (*PARQUETS, *BOOKS)
 SUFFIXES = (*TEXT, *WHOLE, *(text + packed for text in TEXT for packed in PACKED))
 """Endings of the files that hold tables; other files are none of ours."""
+OTHER_TABLES = (
+    *(".feather", ".arrow", ".ipc", ".orc", ".avro", ".sas7bdat", ".sav", ".dta", ".rds", ".rdata", ".h5", ".mdb"),
+    *(".sqlite", ".sqlite3", ".db", ".duckdb", ".zip", ".7z", ".tar", ".tgz", ".rar"),
+)
+"""Endings of files that may well hold tables and are not read."""
 
 IGNORE_FILE = ".tablelensignore"
 """A file in a lake's root with one pattern a line (* ? []), against paths below the root; # starts a remark."""
@@ -31,7 +36,7 @@ def walk(root: Path, ignored: Ignored | None = None) -> Iterator[FoundFile]:
     Folders are read one at a time and in sorted order. Hidden entries (so ``.tablelens`` too), files with other
     endings and paths that match a line of ``.tablelensignore`` are passed over silently. ``ignored(path, reason)``
     hears of what was left out for a reason that a person may want to know: symlink, special (FIFO, socket, device),
-    permission, name-not-utf8, vanished, unreadable.
+    format (one of ``OTHER_TABLES``), permission, name-not-utf8, vanished, unreadable.
 
     Raises:
         NotFound: ``root`` does not exist.
@@ -89,6 +94,8 @@ def _below(top: str, tell: Ignored) -> Iterator[FoundFile]:
             open_folders.append(_entries(found, path + "/", tell))
         elif is_table(path):
             yield FoundFile(path, found, info.st_size, info.st_mtime_ns)
+        elif path.lower().endswith(OTHER_TABLES):
+            tell(path, "format")
 
 
 def _entries(folder: str, prefix: str, tell: Ignored) -> Iterator[tuple[str, str, os.stat_result]]:

@@ -30,7 +30,7 @@ WORK = "tablelens.engines.unit:profile_file"
 COMMIT_FILES = 400
 COMMIT_SECONDS = 5.0
 TRANSIENT = frozenset({"crashed", "timeout", "memory", "changed", "io"})
-BY_RULE = frozenset({"symlink", "special"})
+BY_RULE = frozenset({"symlink", "special", "format"})
 """Entries that a crawl leaves out by rule; anything else that it cannot take is a failure."""
 ATTEMPTS = 3
 """Crawls that try a file again whose reader crashed or ran out of time; others wait until the file changes."""
@@ -47,6 +47,8 @@ class Plan:
     touched: list[tuple[int, int]] = field(default_factory=list)
     kept: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
+    passed: dict[str, int] = field(default_factory=dict)
+    """Entries passed over by rule, {reason: how many}."""
     vanished: list[str] = field(default_factory=list)
 
 
@@ -86,7 +88,7 @@ def crawl(
         report = CrawlReport(
             lake=name, root=str(root), tables=counts["t"][0].as_py(), columns=counts["c"][0].as_py(), read=read,
             skipped=plan.kept, removed=len(plan.vanished), failed=tuple(sorted(plan.failed)),
-            seconds=watch.total(), generation=number, stages=watch.stages,
+            passed=plan.passed, seconds=watch.total(), generation=number, stages=watch.stages,
         )  # fmt: skip
         catalog.end_crawl(run, report.as_dict())
     return report
@@ -119,7 +121,9 @@ def make_plan(root: Path, known: dict[str, KnownFile], config: str, refresh: Ref
     closed: list[str] = []
 
     def ignored(path: str, reason: str) -> None:
-        if reason not in BY_RULE:
+        if reason in BY_RULE:
+            plan.passed[reason] = plan.passed.get(reason, 0) + 1
+        else:
             plan.failed.append((path, reason))
             closed.append(path)
 
