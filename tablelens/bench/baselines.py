@@ -1,5 +1,7 @@
 """What a ranking has to beat: exact overlap, the same name, LSH Ensemble, vectors of untuned language models.
 
+Those that compare sets of 3-grams and of words are in ``jaccard``.
+
 All of them rank the candidates of the truth alone, which makes it easier for them than for the modes.
 """
 
@@ -17,8 +19,7 @@ import numpy.typing as npt
 
 from tablelens.bench.ground import Ground
 from tablelens.bench.kept import KeptVectors
-from tablelens.bench.metrics import folded
-from tablelens.bench.pack import PackQuery
+from tablelens.bench.pack import PackQuery, folded
 from tablelens.discover.evidence import count
 from tablelens.encoders.sentence import SentenceEncoder, check_folder, find_folder
 from tablelens.errors import MissingExtra
@@ -84,10 +85,10 @@ class EnsembleArm:
     def build(self) -> None:
         """Index all candidates; ``build_seconds`` counts sketching too."""
         library, entries = datasketch(), self.sketches.entries()
-        start = time.perf_counter()
+        start = time.process_time()
         self._index = library.MinHashLSHEnsemble(self.threshold, num_perm=PERMUTATIONS, num_part=PARTITIONS)
         self._index.index(entries)
-        self.build_seconds = time.perf_counter() - start + self.sketches.seconds
+        self.build_seconds = time.process_time() - start + self.sketches.seconds
 
     def rank(self, query: PackQuery, k: int, pool: str) -> list[int]:
         """Candidates that the index gives, by falling containment."""
@@ -124,7 +125,7 @@ class Sketches:
         self._made.clear()
 
     def _make(self) -> None:
-        start = time.perf_counter()
+        start = time.process_time()
         places = np.flatnonzero(self.ground.pools["text"] | self.ground.pools["key"])
         postings = self.ground.view.generation.postings
         self.progress.start("sketch", len(places), 0)
@@ -134,7 +135,7 @@ class Sketches:
                 self._made.append((place, self.of(hashes), len(hashes)))
             self.progress.advance(1, 0)
         self.progress.end()
-        self.seconds = time.perf_counter() - start
+        self.seconds = time.process_time() - start
 
     def of(self, hashes: Hashes) -> Any:
         """The sketch of a set. The values are hashed already: their low half serves as datasketch's 32-bit hash."""
@@ -152,7 +153,8 @@ class SentenceArm:
     folder: Path
     progress: Progress
     build_seconds: float = 0.0
-    encoded: int = 0
+    made: int = 0
+    """Columns that ``build_seconds`` went into: those that are alike are encoded once."""
     _places: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     _matrix: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
@@ -176,7 +178,7 @@ class SentenceArm:
             self._matrix[first : first + len(batch)] = kept.encode(texts)
             self.progress.advance(len(batch), 0)
         self.progress.end()
-        self.build_seconds, self.encoded = kept.seconds, len(self._places)
+        self.build_seconds, self.made = kept.seconds, len(kept)
 
     def rank(self, query: PackQuery, k: int, pool: str) -> list[int]:
         """Candidates by falling cosine."""

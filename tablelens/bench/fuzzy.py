@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tablelens.bench.jaccard import GRAMS, NAMES, by_jaccard, grams
 from tablelens.bench.metrics import reciprocal_rank
 from tablelens.bench.pack import read
 from tablelens.errors import NotFound
+from tablelens.index.postings import Postings
 from tablelens.lake import Lake
-from tablelens.types import Mode
+from tablelens.profile.names import words
+from tablelens.profile.normalize import hash_values
+from tablelens.types import Hashes, Mode
 
 DEPTH = 10
 
 
 @dataclass(frozen=True, slots=True)
 class FuzzyScore:
-    """One mode on all pairs: recall@10 and mean reciprocal rank within the first 10."""
+    """One ranking on all pairs: recall@10 and mean reciprocal rank within the first 10."""
 
-    mode: str
+    arm: str
     pairs: int
     recall: float
     reciprocal: float
@@ -51,14 +56,39 @@ def fuzzy_scores(folder: Path, modes: Sequence[Mode], settings: dict[str, Any]) 
         lake = Lake.open(Path(scratch) / "home", **settings)
         lake.crawl(root)
         asked = [columns[pair["case"], pair["q_side"]] for pair in pairs]
-        return tuple(_scored(lake, asked, mode) for mode in modes)
+        held = [columns[pair["case"], pair["x_side"]] for pair in pairs]
+        return (*(_scored(lake, asked, mode) for mode in modes), *_baselines(asked, held))
 
 
 def _scored(lake: Lake, asked: list[dict[str, Any]], mode: Mode) -> FuzzyScore:
-    ranks = []
-    for i, row in enumerate(asked):
+    rankings = []
+    for row in asked:
         answer = lake.joins(row["values"], name=row["column"], k=DEPTH, mode=mode, threshold=0.0)
-        tables = [int(Path(hit.column.table).stem) for hit in answer.hits]
-        ranks.append(reciprocal_rank(tables, i))
+        rankings.append([int(Path(hit.column.table).stem) for hit in answer.hits])
+    return _means(mode, rankings)
+
+
+def _baselines(asked: list[dict[str, Any]], held: list[dict[str, Any]]) -> Iterator[FuzzyScore]:
+    """Rankings by Jaccard of 3-grams and of names; ties in the order of the lake."""
+    for name, set_of in ((GRAMS, _gram_set), (NAMES, _name_set)):
+        postings = Postings.build([set_of(row) for row in held])
+        rankings = []
+        for row in asked:
+            found, scores = by_jaccard(postings, set_of(row))
+            rankings.append(found[np.argsort(-scores, kind="stable")[:DEPTH]].tolist())
+        yield _means(name, rankings)
+
+
+def _gram_set(row: dict[str, Any]) -> Hashes:
+    return grams(row["values"])
+
+
+def _name_set(row: dict[str, Any]) -> Hashes:
+    return hash_values(words(row["column"]))
+
+
+def _means(arm: str, rankings: list[list[int]]) -> FuzzyScore:
+    """The right answer of the i-th ranking is i."""
+    ranks = [reciprocal_rank(ranking, i) for i, ranking in enumerate(rankings)]
     n = max(len(ranks), 1)
-    return FuzzyScore(mode, len(ranks), sum(rank > 0 for rank in ranks) / n, sum(ranks) / n)
+    return FuzzyScore(arm, len(ranks), sum(rank > 0 for rank in ranks) / n, sum(ranks) / n)

@@ -19,7 +19,7 @@ from tablelens.types import ColumnText, Vectors
 
 @dataclass
 class KeptVectors:
-    """The vectors of one encoder in a folder; ``seconds`` is what making all of them took, in this run or before."""
+    """The vectors of one encoder in a folder; ``seconds`` is the processor time of making them, in whichever run."""
 
     encoder: ColumnEncoder
     folder: Path
@@ -37,14 +37,17 @@ class KeptVectors:
                 kept._take(file["keys"].tolist(), file["vectors"], float(file["seconds"]))
         return kept
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def encode(self, texts: Sequence[ColumnText]) -> Vectors:
         """Vectors of columns, float32 (n, d); those that are new are written before they are given."""
         keys = contents_of(texts, self.encoder)
         fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
         if fresh:
-            start = time.perf_counter()
+            start = time.process_time()
             vectors = self.encoder.encode(list(fresh.values()))
-            self._write(list(fresh), vectors, time.perf_counter() - start)
+            self._write(list(fresh), vectors, time.process_time() - start)
         return np.stack([self._known[key] for key in keys])
 
     def _write(self, keys: list[int], vectors: Vectors, seconds: float) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tablelens.bench.pack import PackColumn, PackQuery, QuerySet
+from tablelens.bench.pack import PackColumn, PackQuery, QuerySet, folded
 
 Floats = npt.NDArray[np.float64]
 SAME = 1e-7
@@ -133,11 +133,6 @@ def mean(scores: Sequence[Score]) -> Score:
     defined = (~np.isnan(values)).sum(axis=0)
     means = np.where(defined, np.nansum(values, axis=0) / np.maximum(defined, 1), np.nan)
     return Score(scores[0].k if scores else 0, *means.tolist())
-
-
-def folded(name: str) -> str:
-    """A column's name for comparison."""
-    return name.strip().casefold()
 
 
 def _dcg(gains: Floats) -> float:

@@ -175,7 +175,9 @@ def read(path: Path, columns: tuple[str, ...], more: tuple[str, ...] = ()) -> li
 
 
 def _query_sets(folder: Path, columns: dict[int, PackColumn], limit: int) -> Iterator[QuerySet]:
-    yield _query_set(folder, "equi", "", "qrels_full", columns, limit)
+    equi = _query_set(folder, "equi", "", "qrels_full", columns, limit)
+    yield equi
+    yield _other_names(equi, columns)
     if (folder / "queries_keys.parquet").is_file():
         keys = _query_set(folder, "keys", "_keys", "qrels_keys_full", columns, limit)
         yield keys
@@ -199,6 +201,20 @@ def _query_set(
             gains[row["query_id"]][row["cid"]] = row["jn"]
     _without_own_table(queries, columns, gains)
     return QuerySet(name, queries, gains, {}, EQUAL, "key" if name == "keys" else "text")
+
+
+def _other_names(equi: QuerySet, columns: dict[int, PackColumn]) -> QuerySet:
+    """The same queries without the partners that are called as they are, which a look at names would find."""
+    dropped = {
+        query.id: frozenset(
+            c for c in equi.gains[query.id] if folded(columns[c].name) == folded(columns[query.cid].name)
+        )
+        for query in equi.queries
+    }
+    gains = {
+        query: {c: jn for c, jn in found.items() if c not in dropped[query]} for query, found in equi.gains.items()
+    }
+    return replace(equi, name="equi, other names", gains=gains, dropped=dropped)
 
 
 def _semantic_truth(
@@ -233,6 +249,11 @@ def _without_own_table(
         own = columns[query.cid].table
         for cid in [cid for cid in gains[query.id] if columns[cid].table == own]:
             del gains[query.id][cid]
+
+
+def folded(name: str) -> str:
+    """A column's name for comparison."""
+    return name.strip().casefold()
 
 
 def _drawn(tables: set[str], limit: int) -> set[str]:

@@ -14,13 +14,21 @@ from tablelens.bench.run import BenchReport
 
 NAME = "join_discovery"
 EXPLAINED = """\
-**Modes** rank the whole lake; **baselines** (exact overlap, same name, LSH Ensemble, language models) rank the
-candidates of the truth alone, which is easier. P is tie-aware precision, R recall of the partners, Rc the same over
-min(k, partners); *same name* is the share of hits called as the query is, *outside* that of hits which are no
-candidates of the truth and count as wrong. Own-table columns never count. `semantic hard`: candidates that equality
-would find (containment ≥ 0.3) leave run and truth. `keys among keys`: columns outside the truth leave the run.
-`auto` ranks on below the threshold of what is shown; `auto, as shown` stops there. Where columns leave the run, a mode
-is asked for so many more hits (500 more for keys); `re-ranked 200` has its 200 candidates and no more.\
+**Modes** rank the whole lake; **baselines** (exact overlap, same name, name similarity, character 3-grams, LSH
+Ensemble, language models) rank the candidates of the truth alone, which is easier. P is tie-aware precision, R recall
+of the partners, Rc the same over min(k, partners); *same name* is the share of hits called as the query is, *outside*
+that of hits which are no candidates of the truth and count as wrong. Own-table columns never count.
+`equi, other names`: partners that are called as the query is leave run and truth. `semantic hard`: candidates that
+equality would find (containment ≥ 0.3) leave both. `keys among keys`: columns outside the truth leave the run. `auto`
+ranks on below the threshold of what is shown; `auto, as shown` stops there. Where columns leave the run, a mode is
+asked for so many more hits (500 more for keys); `re-ranked 200` has its 200 candidates and no more. 3-grams are those
+of the cells that the catalogue keeps, names are compared by the Jaccard index of their words.\
+"""
+
+
+ENCODERS = """\
+From the columns of the truth on text to vectors, in processor time; of columns that are alike a language model is asked
+once. It reads at most 128 or 384 tokens of a column, the lake's encoder all cells that are kept and all values.\
 """
 
 
@@ -62,8 +70,7 @@ def as_markdown(report: BenchReport) -> str:
         "One at a time, k = 10, in process, with evidence and SQL of every hit. CPU: processor time alone.",
     ]
     parts += [_table(*speed_rows(report)), "## Build", _table(("", ""), build_rows(report))]
-    if report.baselines:
-        parts.append(_table(*baseline_rows(report)))
+    parts += [_table(*baseline_rows(report)), "## Encoders", ENCODERS, _table(*encoder_rows(report))]
     parts += ["## Conditions", _table(("", ""), [*report.machine.items(), *condition_rows(report)])]
     return "\n\n".join(parts) + "\n"
 
@@ -110,14 +117,23 @@ def speed_rows(report: BenchReport) -> tuple[list[str], list[list[str]]]:
 def fuzzy_rows(report: BenchReport) -> tuple[list[str], list[list[str]]]:
     """(headings, rows) of the fuzzy pairs."""
     return ["fuzzy pairs", "R@10", "MRR", "pairs"], [
-        [one.mode, share(one.recall), share(one.reciprocal), str(one.pairs)] for one in report.fuzzy
+        [one.arm, share(one.recall), share(one.reciprocal), str(one.pairs)] for one in report.fuzzy
     ]
 
 
 def baseline_rows(report: BenchReport) -> tuple[list[str], list[list[str]]]:
     """(headings, rows) of what baselines took to build."""
-    return ["baseline", "columns", "build s"], [
+    return ["baseline", "columns", "build, CPU s"], [
         [one.arm, f"{one.columns:,}", f"{one.seconds:.1f}"] for one in report.baselines
+    ]
+
+
+def encoder_rows(report: BenchReport) -> tuple[list[str], list[list[str]]]:
+    """(headings, rows) of the encoders' speeds; the last column is that of the first row over the row's."""
+    rates = [one.columns / one.seconds if one.seconds else float("nan") for one in report.encoders]
+    return ["encoder", "columns", "CPU s", "columns/CPU s", "the lake's is"], [
+        [one.encoder, f"{one.columns:,}", f"{one.seconds:.1f}", f"{rate:,.0f}", f"{rates[0] / rate:,.1f} x"]
+        for one, rate in zip(report.encoders, rates, strict=True)
     ]
 
 

@@ -14,13 +14,24 @@ import numpy as np
 
 from tablelens.bench import metrics
 from tablelens.bench.arms import Arm, ModeArm, RerankArm
-from tablelens.bench.baselines import EnsembleArm, NameArm, OverlapArm, SentenceArm, Sketches, check_model, datasketch
+from tablelens.bench.baselines import (
+    ENCODE_BATCH,
+    EnsembleArm,
+    NameArm,
+    OverlapArm,
+    SentenceArm,
+    Sketches,
+    check_model,
+    datasketch,
+)
 from tablelens.bench.fuzzy import FuzzyScore, fuzzy_scores
 from tablelens.bench.ground import Ground
+from tablelens.bench.jaccard import gram_arm, name_arm
 from tablelens.bench.machine import load, machine, resident_megabytes
 from tablelens.bench.pack import PackQuery, QuerySet, read_pack
 from tablelens.bench.prepare import Build, prepare
 from tablelens.errors import UsageError
+from tablelens.pipeline.texts import column_texts
 from tablelens.progress import Progress, Silent
 from tablelens.types import Ids, Mode
 
@@ -76,9 +87,18 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class BaselineBuild:
-    """Seconds that a baseline took to build, over so many columns."""
+    """Seconds of processor time that a baseline took to build, over so many columns."""
 
     arm: str
+    columns: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSpeed:
+    """Seconds of processor time that an encoder took for so many columns, from their texts to vectors."""
+
+    encoder: str
     columns: int
     seconds: float
 
@@ -93,6 +113,8 @@ class BenchReport:
     quality: tuple[Quality, ...]
     speed: tuple[Speed, ...]
     baselines: tuple[BaselineBuild, ...]
+    encoders: tuple[EncoderSpeed, ...]
+    """That of the lake first, then the language models."""
     fuzzy: tuple[FuzzyScore, ...]
     truth_mb: float
     """Memory after the pack's truth was read, before the lake was opened."""
@@ -137,7 +159,7 @@ def run(folder: Path, options: Options, work: Path | None = None, progress: Prog
         _warm_up(ground, modes)
         quality, speed = _measured(ground, own, options, told)
         resident = resident_megabytes()
-        more, faster, built = _baselines(ground, options, told)
+        more, faster, built, models = _baselines(ground, options, told)
         pairs = folder / "fuzzy"
         fuzzy = fuzzy_scores(pairs, MODES, options.settings) if pairs.is_dir() else ()
         encoder = {name: ground.view.generation.encoder[name] for name in ("name", "revision", "dimension", "template")}
@@ -148,6 +170,7 @@ def run(folder: Path, options: Options, work: Path | None = None, progress: Prog
         quality=tuple(_by_set(ground, [*quality, *more])),
         speed=(*speed, *faster),
         baselines=tuple(built),
+        encoders=(encoder_speed(ground), *models),
         fuzzy=fuzzy,
         truth_mb=truth,
         resident_mb=resident,
@@ -206,9 +229,11 @@ def _measured(
 
 def _baselines(
     ground: Ground, options: Options, progress: Progress
-) -> tuple[list[Quality], list[Speed], list[BaselineBuild]]:
-    quality, speed = _measured(ground, [OverlapArm(ground), NameArm(ground)], options, progress)
-    built = []
+) -> tuple[list[Quality], list[Speed], list[BaselineBuild], list[EncoderSpeed]]:
+    places = _places(ground)
+    jaccard = [name_arm(ground, places), gram_arm(ground, places)]
+    built = [BaselineBuild(arm.name, len(places), arm.build_seconds) for arm in jaccard]
+    quality, speed = _measured(ground, [OverlapArm(ground), NameArm(ground), *jaccard], options, progress)
     sketches = Sketches(ground, progress)
     for threshold in THRESHOLDS if options.ensemble else ():
         arm = EnsembleArm(ground, threshold, sketches)
@@ -217,13 +242,33 @@ def _baselines(
         found, faster = _measured(ground, [arm], options, progress)
         quality, speed = quality + found, speed + faster
     sketches.clear()
+    encoders = []
     for name, folder in options.models.items():
         model = SentenceArm(ground, name, folder, progress)
         model.build(_text_queries(ground))
-        built.append(BaselineBuild(name, model.encoded, model.build_seconds))
+        encoders.append(EncoderSpeed(name, model.made, model.build_seconds))
         sets = [one for one in ground.pack.sets if one.pool == "text"]
         quality += [evaluate(ground, model, one, options.ks, progress) for one in sets]
-    return quality, speed, built
+    return quality, speed, built, encoders
+
+
+def encoder_speed(ground: Ground) -> EncoderSpeed:
+    """The lake's own encoder on the candidates of the truth on text."""
+    generation, encoder = ground.view.generation, ground.lake.encoder
+    places = np.flatnonzero(ground.pools["text"] & ground.view.usable)
+    texts = column_texts(
+        generation.columns, places, generation.postings, encoder.max_tokens, ground.lake.settings, encoder.reads
+    )
+    start = time.process_time()
+    for first in range(0, len(texts), ENCODE_BATCH):
+        encoder.encode(texts[first : first + ENCODE_BATCH])
+    return EncoderSpeed(encoder.name, len(texts), time.process_time() - start)
+
+
+def _places(ground: Ground) -> Ids:
+    """The candidates of the truth, and the columns that ask."""
+    asked = [ground.place_of[q.cid] for one in ground.pack.sets for q in one.queries if q.cid in ground.place_of]
+    return np.union1d(np.flatnonzero(ground.pools["text"] | ground.pools["key"]), np.array(asked, np.int64))
 
 
 def _text_queries(ground: Ground) -> Ids:

@@ -88,6 +88,7 @@ def _show(report: BenchReport) -> None:
     _table(*reports.fuzzy_rows(report))
     _table(*reports.speed_rows(report), words=2)
     _table(*reports.baseline_rows(report))
+    _table(*reports.encoder_rows(report))
     click.echo()
     show.table(("", ""), [(name, show.plain(value, 200)) for name, value in reports.build_rows(report)])
 

@@ -11,7 +11,8 @@ from tablelens.cli import main
 from tablelens.errors import MissingExtra, UsageError
 
 SETTINGS = {"encoder": "hash", "workers": 1}
-ARMS = ("equi", "auto", "deepjoin", "semantic", "exact overlap", "same column name", "LSH Ensemble 0.3")
+ARMS = ("equi", "auto", "deepjoin", "semantic", "exact overlap", "same column name", "LSH Ensemble 0.3",
+        "name similarity", "character 3-grams")  # fmt: skip
 
 
 def quality(report, queries, arm):
@@ -21,7 +22,14 @@ def quality(report, queries, arm):
 
 def test_every_arm_is_measured_on_every_set(measured):
     _, _, report = measured
-    assert report.sizes == {"equi": 6, "keys": 3, "keys among keys": 3, "semantic": 2, "semantic hard": 2}
+    assert report.sizes == {
+        "equi": 6,
+        "equi, other names": 6,
+        "keys": 3,
+        "keys among keys": 3,
+        "semantic": 2,
+        "semantic hard": 2,
+    }
     for name, size in report.sizes.items():
         arms = [row.arm for row in report.quality if row.queries == name]
         assert len(arms) == len(set(arms))
@@ -46,9 +54,13 @@ def test_times_build_and_machine_are_told(measured):
     assert {"walk", "read", "encode", "index"} <= report.build.stages.keys()
     assert report.build.index_bytes > 0
     assert not report.build.reused
-    assert [row.arm for row in report.baselines] == ["LSH Ensemble 0.3", "LSH Ensemble 0.7"]
+    built = ["name similarity", "character 3-grams", "LSH Ensemble 0.3", "LSH Ensemble 0.7"]
+    assert [row.arm for row in report.baselines] == built
+    assert [(row.encoder, row.columns) for row in report.encoders] == [("hash", 12)]
     assert report.machine["python"] == sys.version.split()[0]
-    assert {row.mode for row in report.fuzzy} == {"equi", "auto", "deepjoin", "semantic"}
+    assert {row.arm for row in report.fuzzy} == {
+        "equi", "auto", "deepjoin", "semantic", "character 3-grams", "name similarity"
+    }  # fmt: skip
     assert all(row.pairs == 3 and 0 <= row.reciprocal <= row.recall <= 1 for row in report.fuzzy)
 
 

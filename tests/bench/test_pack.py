@@ -15,7 +15,14 @@ def by_name(pack):
 def test_every_query_set_is_there(pack_folder):
     pack = read_pack(pack_folder)
     sizes = {one.name: len(one.queries) for one in pack.sets}
-    assert sizes == {"equi": 6, "keys": 3, "keys among keys": 3, "semantic": 2, "semantic hard": 2}
+    assert sizes == {
+        "equi": 6,
+        "equi, other names": 6,
+        "keys": 3,
+        "keys among keys": 3,
+        "semantic": 2,
+        "semantic hard": 2,
+    }
     assert len(pack.tables) == 12
     assert len(pack.columns) == 24
     assert pack.label == "pack pack"
@@ -28,6 +35,21 @@ def test_hard_truth_drops_what_equality_finds(pack_folder):
     assert set(hard.gains[query]) < set(easy.gains[query])
     assert hard.dropped[query] == frozenset(easy.gains[query]) - frozenset(hard.gains[query])
     assert easy.dropped == {}
+
+
+def test_partners_of_the_same_name_stand_apart(pack_folder):
+    pack = read_pack(pack_folder)
+    equi, apart = pack.sets[:2]
+    assert apart.name == "equi, other names"
+    for query in equi.queries:
+        alike = {
+            cid
+            for cid in equi.gains[query.id]
+            if pack.columns[cid].name.lower() == pack.columns[query.cid].name.lower()
+        }
+        assert apart.dropped[query.id] == alike
+        assert apart.gains[query.id].keys() == equi.gains[query.id].keys() - alike
+    assert any(apart.dropped.values())
 
 
 def test_tables_survive_the_way_to_files_and_back(pack_folder, tmp_path):
@@ -113,4 +135,4 @@ def test_missing_folders_columns_and_tables_are_named(pack_folder, tmp_path):
 def test_a_pack_of_equi_queries_alone(pack_folder):
     for name in ("queries_keys", "queries_semantic"):
         (pack_folder / f"{name}.parquet").unlink()
-    assert list(by_name(read_pack(pack_folder))) == ["equi"]
+    assert list(by_name(read_pack(pack_folder))) == ["equi", "equi, other names"]
