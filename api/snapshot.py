@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from tablelens.catalog import verdicts
 from tablelens.discover.paths import PathFinder
-from tablelens.discover.view import bare_name
 from tablelens.errors import DamagedIndex, UnknownColumn, UnknownTable
 from tablelens.index import generation
 from tablelens.index.generation import REBUILD
+from tablelens.index.names import bare_name
 from tablelens.lake import Lake
 from tablelens.types import Ids
 

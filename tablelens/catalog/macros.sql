@@ -1,7 +1,7 @@
 -- Functions of a catalogue snapshot, as macros that any DuckDB client runs: ATTACH 'catalog-7.duckdb' AS tablelens
 -- (READ_ONLY). They call each other by full names, for a macro is looked up from where it is called.
 --
--- joins, joins_of … first look whether the index can be asked: ``tablelens_hits`` is there where the extension was loaded
+-- joins, joins_of … first look whether the index can be asked: ``tablelens_ask`` is there where the extension was loaded
 -- or Python registered it. Else they scan the catalogue, exactly. json_serialize_plan binds a statement without
 -- running it, and says where that cannot be done.
 
@@ -25,7 +25,8 @@ FROM known JOIN tablelens.main.column_rows c
   ON c.table_id = known.table_id AND lower(c.name) = lower(known.wanted);
 
 CREATE MACRO tablelens.main.column_id(reference) AS (
-    SELECT CASE WHEN found.id IS NULL
+    SELECT CASE WHEN reference IS NULL THEN NULL
+                WHEN found.id IS NULL
                 THEN error(format('unknown column ''{}''. Hint: write TABLE.COLUMN as FROM tablelens.columns has them', reference))::BIGINT
                 WHEN found.rivals > 1
                 THEN error(format('''{}'' may be a column of {} tables. Hint: write LAKE:TABLE.COLUMN, or the suffix of its file', reference, found.rivals))::BIGINT
@@ -233,70 +234,77 @@ CREATE MACRO tablelens.main.checked(most, way) AS
          WHEN most NOT BETWEEN 1 AND 10000 THEN error(format('k is {}. Hint: k lies between 1 and 10000', most))
          ELSE way END;
 
--- Ids of the tables that a request lets through, or NULL where it names none.
-CREATE MACRO tablelens.main.among(in_lake, in_tables) AS
-    CASE WHEN in_lake IS NULL AND in_tables IS NULL THEN NULL ELSE (
-        SELECT coalesce(list(t.id ORDER BY t.id), []) FROM tablelens.main.table_rows t
-        JOIN tablelens.main.lake_rows l ON l.id = t.lake_id
-        WHERE (in_lake IS NULL OR l.name = in_lake) AND (in_tables IS NULL OR t.name GLOB in_tables)
-    ) END;
-
 CREATE MACRO tablelens.main.opened(answer) AS
     CASE WHEN answer.error IS NULL THEN answer.hits ELSE error(answer.error) END;
 
--- Ids of columns that join with one of the lake (asked_id) or with values from outside, and the evidence.
-CREATE MACRO tablelens.main.found(
-    asked_id, outside, its_name, its_title, pair, k, mode, lake, tables, kind, per_table, threshold
+-- An error where a filter can let nothing through.
+CREATE MACRO tablelens.main.sound(in_lake, in_tables, of_kind) AS
+    CASE WHEN in_lake NOT IN (SELECT name FROM tablelens.main.lake_rows)
+         THEN error(format('unknown lake ''{}''. Hint: FROM tablelens.lakes lists them', in_lake))::BOOLEAN
+         WHEN of_kind NOT IN ('text', 'integer', 'decimal', 'boolean', 'date', 'identifier', 'categorical', 'empty')
+         THEN error(format('unknown kind ''{}''. Hint: known kinds: text, integer, decimal, boolean, date, identifier, categorical, empty', of_kind))::BOOLEAN
+         WHEN in_tables IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tablelens.main.table_rows WHERE name GLOB in_tables)
+         THEN error(format('no table matches ''{}''. Hint: FROM tablelens.tables lists them', in_tables))::BOOLEAN
+         ELSE true END;
+
+-- Hits without an index, with the columns that the index gives.
+CREATE MACRO tablelens.main.scanned(reference, most, way, in_lake, in_tables, of_kind, a_table, least_probable, pair) AS TABLE
+SELECT h.rank, h.id, c.lake, c."table", c."column", c.kind, h.* EXCLUDE (rank, id)
+FROM tablelens.main.scan(
+    CASE WHEN tablelens.main.sound(in_lake, in_tables, of_kind) THEN tablelens.main.column_id(reference) END,
+    most, way, in_lake, in_tables, of_kind, a_table, least_probable, tablelens.main.column_id(pair)) AS h
+JOIN tablelens.main.columns c ON c.id = h.id;
+
+-- Columns that join with one of the lake (reference) or with values from outside, and the evidence; with ``pair`` on that one.
+CREATE MACRO tablelens.main.hits(
+    reference, outside, its_name, its_title, pair, k, mode, lake, tables, kind, per_table, threshold
 ) AS TABLE
 SELECT h.* FROM (
-    SELECT asked_id AS id, outside::VARCHAR[] AS outside, its_name::VARCHAR AS name, its_title::VARCHAR AS title,
-           pair::BIGINT AS pair, k::INTEGER AS most, tablelens.main.checked(k, mode) AS way, lake::VARCHAR AS in_lake,
-           tables::VARCHAR AS in_tables, kind::VARCHAR AS of_kind, per_table::INTEGER AS a_table,
+    SELECT reference::VARCHAR AS reference, outside::VARCHAR[] AS outside, its_name::VARCHAR AS name,
+           its_title::VARCHAR AS title, pair::VARCHAR AS pair, k::INTEGER AS most,
+           tablelens.main.checked(k, mode) AS way, lake::VARCHAR AS in_lake, tables::VARCHAR AS in_tables,
+           kind::VARCHAR AS of_kind, per_table::INTEGER AS a_table,
            coalesce(threshold, m.threshold)::DOUBLE AS least, m.generation || ':' || m.seal AS generation, m.settings
     FROM tablelens.main.made m
 ) AS request, LATERAL (
-    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_hits') THEN '
-        SELECT unnest(tablelens.main.opened(tablelens_hits(
-            request.generation, request.id, request.outside, request.name, request.title, request.pair, request.most,
-            request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table, request.least,
-            tablelens.main.among(request.in_lake, request.in_tables), request.settings)), recursive := true)'
+    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_ask') THEN '
+        SELECT unnest(tablelens.main.opened(tablelens_ask(
+            request.generation, request.reference, request.outside, request.name, request.title, request.pair,
+            request.most, request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table,
+            request.least, request.settings)), recursive := true)'
     ELSE '
-        FROM tablelens.main.scan(
-            coalesce(request.id, error(''values from outside the lake need the index. Hint: LOAD tablelens, or tablelens.sql.register in Python'')),
+        FROM tablelens.main.scanned(
+            CASE WHEN request.outside IS NULL THEN request.reference ELSE error(
+                ''values from outside the lake need the index. Hint: LOAD tablelens, or tablelens.sql.register in Python'') END,
             request.most, request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table,
             request.least, request.pair)'
     END)
 ) AS h;
 
--- The same with names, best first.
-CREATE MACRO tablelens.main.hits(
-    asked_id, outside, its_name, its_title, pair, k, mode, lake, tables, kind, per_table, threshold
-) AS TABLE
-SELECT h.rank, c.lake, c."table", c."column", c.kind, h.probability, h.score, h.containment, h.reverse_containment,
-       h.jaccard, h.cosine, h.overlap, h.error, h.cardinality, h.join_rows, h.explosion, h.hub
-FROM tablelens.main.found(asked_id, outside, its_name, its_title, pair, k, mode, lake, tables, kind, per_table, threshold) AS h
-JOIN tablelens.main.columns c ON c.id = h.id
-ORDER BY h.rank;
-
 CREATE MACRO tablelens.main.joins(
     reference, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0, threshold := NULL
 ) AS TABLE
-FROM tablelens.main.hits(tablelens.main.column_id(reference), NULL, NULL, NULL, NULL,
-                         k, mode, lake, tables, kind, per_table, threshold);
+SELECT h.* EXCLUDE (id)
+FROM tablelens.main.hits(reference, NULL, NULL, NULL, NULL, k, mode, lake, tables, kind, per_table, threshold) AS h
+ORDER BY h.rank;
 
 CREATE MACRO tablelens.main.joins_of(
     outside, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0, threshold := NULL,
     name := 'values', title := ''
 ) AS TABLE
-FROM tablelens.main.hits(NULL::BIGINT, outside, name, title, NULL, k, mode, lake, tables, kind, per_table, threshold);
+SELECT h.* EXCLUDE (id)
+FROM tablelens.main.hits(NULL, outside, name, title, NULL, k, mode, lake, tables, kind, per_table, threshold) AS h
+ORDER BY h.rank;
 
 CREATE MACRO tablelens.main.joins_with(
     of_table, of_column, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0,
     threshold := NULL
 ) AS TABLE
-FROM tablelens.main.hits(NULL::BIGINT, (
+SELECT h.* EXCLUDE (id)
+FROM tablelens.main.hits(NULL, (
         SELECT list(x.cell::VARCHAR) FROM (SELECT COLUMNS(lambda c: c = of_column) AS cell FROM query_table(of_table)) AS x
-    ), of_column, of_table, NULL, k, mode, lake, tables, kind, per_table, threshold);
+    ), of_column, of_table, NULL, k, mode, lake, tables, kind, per_table, threshold) AS h
+ORDER BY h.rank;
 
 -- For each column the columns of other tables that hold at least half of its values, counted on whole sets. Ask it for
 -- one table or column: then only their values are walked.
@@ -411,10 +419,9 @@ CREATE MACRO tablelens.main.join_sql(left_reference, right_reference) AS (
 );
 
 CREATE MACRO tablelens.main.evidence(left_reference, right_reference) AS TABLE
-SELECT h.* EXCLUDE (rank, score), p.matched[:5] AS matched, p.unmatched[:5] AS unmatched,
+SELECT h.* EXCLUDE (rank, id, score), p.matched[:5] AS matched, p.unmatched[:5] AS unmatched,
        tablelens.main.join_text(p) AS sql
-FROM tablelens.main.hits(tablelens.main.column_id(left_reference), NULL, NULL, NULL,
-                         tablelens.main.column_id(right_reference), 1, 'auto', NULL, NULL, NULL, 0, 0.0) AS h,
+FROM tablelens.main.hits(left_reference, NULL, NULL, NULL, right_reference, 1, 'auto', NULL, NULL, NULL, 0, 0.0) AS h,
      tablelens.main.compared(tablelens.main.column_id(left_reference),
                              tablelens.main.column_id(right_reference)) AS p;
 
@@ -460,7 +467,8 @@ SELECT e.other_id, unnest(arg_max(e, (e.probability, -e.position, -e.rank))) FRO
     SELECT o.table_id AS other_id, c.id AS left_id, o.id AS right_id, c.position, h.rank, h.probability, h.containment,
            h.reverse_containment, h.cardinality
     FROM tablelens.main.columns c,
-         LATERAL (FROM tablelens.main.found(c.id, NULL, NULL, NULL, NULL, 100, 'auto', NULL, NULL, NULL, 0, 0.5)) AS h
+         LATERAL (FROM tablelens.main.hits(c.lake || ':' || c."table" || '.' || c."column", NULL, NULL, NULL, NULL,
+                                           100, 'auto', NULL, NULL, NULL, 0, 0.5)) AS h
     JOIN tablelens.main.columns o ON o.id = h.id
     WHERE c.table_id = of_table AND c.excluded = '' AND (c.family <> 'number' OR h.probability >= 0.9)
 ) AS e GROUP BY e.other_id;

@@ -15,10 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tablelens.crawl.walk import PACKED, TEXT, WHOLE
 from tablelens.discover.source import Source, TableFile, source_of
 from tablelens.errors import UnknownColumn, UnknownLake, UnknownTable, UsageError
 from tablelens.index.generation import Generation
+from tablelens.index.names import names_of_table
 from tablelens.profile.names import says_identifier
 from tablelens.types import ColumnRef, Family, Ids, Kind, Reading
 
@@ -307,28 +307,3 @@ class LakeView:
 
     def _some(self, table: str) -> str:
         return str(self.names[self._tables[table][0][0]])
-
-
-def bare_name(table: str, part: str = "") -> str:
-    """A table's name without the suffixes of its file; ``part`` is what follows the # of its name.
-
-    >>> bare_name("world/cities.csv.gz"), bare_name("book.xlsx#Sheet 1", "Sheet 1"), bare_name("no#1.csv")
-    ('world/cities', 'book#Sheet 1', 'no#1')
-    """
-    tail = f"#{part}" if part else ""
-    path = table.removesuffix(tail)
-    while (dot := path.rfind(".")) > path.rfind("/") + 1 and path[dot:].lower() in SUFFIXES:
-        path = path[:dot]
-    return path + tail
-
-
-def names_of_table(lake: str, table: str, part: str = "") -> set[tuple[str, bool]]:
-    """The names that a table answers to, and whether each is a whole one.
-
-    >>> sorted(names_of_table("shop", "orders.csv"))
-    [('orders', False), ('orders.csv', True), ('shop:orders', False), ('shop:orders.csv', True)]
-    """
-    return {(prefix + name, name == table) for name in (table, bare_name(table, part)) for prefix in ("", f"{lake}:")}
-
-
-SUFFIXES = frozenset((*TEXT, *WHOLE, *PACKED))

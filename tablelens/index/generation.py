@@ -2,7 +2,7 @@
 
     home/index/7/manifest.json    what the generation is, and size and BLAKE3 of each file
     home/index/7/columns.arrow    the columns, ascending by id: names, kinds, counts, kept cells; the n-th is place n
-    home/index/7/*.npy            postings, facts; alignments; vectors or their labels
+    home/index/7/*.npy            postings, facts, names; alignments; vectors or their labels
     home/index/7/vectors.hnsw     the graph over all vectors (index/hnsw.py), or in its stead
     home/index/7/ivf_*.npy        the inverted file (index/ivf.py), where there are very many columns
     home/catalog-7.duckdb         the catalogue as it was then, for SQL
@@ -36,6 +36,7 @@ from tablelens.index.exact import ExactIndex
 from tablelens.index.facts import save_facts
 from tablelens.index.hnsw import HnswIndex
 from tablelens.index.ivf import IvfIndex
+from tablelens.index.names import save_names
 from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
 from tablelens.types import Ids
@@ -125,6 +126,7 @@ def save(
         with pa.ipc.new_file(partial / "columns.arrow", columns.schema) as writer:
             writer.write_table(columns.combine_chunks())
         save_facts(partial, columns)
+        save_names(partial, columns)
         postings.save(partial)
         alignments.save(partial)
         words.save(partial)

@@ -13,7 +13,6 @@ from tablelens.catalog import verdicts
 from tablelens.catalog.snapshot import NAME_WORDS, TABLE_NAMES, Spoken, speak
 from tablelens.catalog.store import Catalog
 from tablelens.discover.rank import Calibration
-from tablelens.discover.view import names_of_table
 from tablelens.encoders.base import ColumnEncoder
 from tablelens.errors import DamagedIndex, EncoderError, IndexFault, NoLake
 from tablelens.index import generation
@@ -22,6 +21,7 @@ from tablelens.index.base import VectorIndex
 from tablelens.index.exact import ExactIndex
 from tablelens.index.hnsw import HnswIndex
 from tablelens.index.ivf import IvfIndex
+from tablelens.index.names import names_of_table
 from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
 from tablelens.pipeline.texts import column_texts, contents_of
@@ -38,10 +38,11 @@ GROWN = 0.1
 def answers(home: Path, number: int, encoder: ColumnEncoder, settings: Settings) -> bool:
     """Whether the current generation is whole and was made as the settings ask."""
     try:
-        made = generation.check(generation.folder_of(home, number))["encoder"]
+        manifest = generation.check(generation.folder_of(home, number))
     except DamagedIndex:
         return False
-    return made == describe(encoder, settings) and generation.catalog_of(home, number).is_file()
+    made, named = manifest["encoder"], "named.npy" in manifest["files"]  # without it SQL has no names
+    return made == describe(encoder, settings) and named and generation.catalog_of(home, number).is_file()
 
 
 def describe(encoder: ColumnEncoder, settings: Settings) -> dict[str, str | int]:

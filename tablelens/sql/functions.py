@@ -1,7 +1,7 @@
 """The SQL functions on a Python connection, with the index behind them.
 
 ``register`` attaches the catalogue snapshot as database ``tablelens``, whose macros any client has, and adds the
-functions that those macros look for: ``tablelens_hits`` searches, ``tablelens_found`` finds tables by words,
+functions that those macros look for: ``tablelens_ask`` searches, ``tablelens_found`` finds tables by words,
 ``tablelens_steps`` finds paths. So the answers are those of ``Lake``, and the names are the same in every client.
 
 An error of tablelens travels inside the answer, and the macro raises it: DuckDB would wrap it into words on Python.
@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from tablelens.discover.sql import literal
-from tablelens.errors import IndexFault, TablelensError, UsageError
+from tablelens.errors import IndexFault, NotFound, TablelensError, UnknownColumn, UsageError
 from tablelens.index import generation
 from tablelens.lake import Lake
 from tablelens.profile.normalize import normalize
@@ -33,6 +32,7 @@ SPECIAL: Any = "special"
 """NULL is passed on: it says that a request leaves something open."""
 HIT = pa.struct(
     [("rank", pa.int32()), ("id", pa.int64())]
+    + [(name, pa.string()) for name in ("lake", "table", "column", "kind")]
     + [
         (name, pa.float64())
         for name in ("probability", "score", "containment", "reverse_containment", "jaccard", "cosine")
@@ -46,12 +46,12 @@ STEP = pa.struct(
     + [(name, pa.float64()) for name in ("probability", "path_probability", "containment", "reverse_containment")]
     + [("cardinality", pa.string())]
 )
-HITS_ARGUMENTS = (
-    "VARCHAR, BIGINT, VARCHAR[], VARCHAR, VARCHAR, BIGINT, INTEGER, VARCHAR, "
-    "VARCHAR, VARCHAR, VARCHAR, INTEGER, DOUBLE, BIGINT[], DOUBLE[]"
+ASKED = (
+    "VARCHAR, VARCHAR, VARCHAR[], VARCHAR, VARCHAR, VARCHAR, INTEGER, VARCHAR, "
+    "VARCHAR, VARCHAR, VARCHAR, INTEGER, DOUBLE, DOUBLE[]"
 )
-"""generation, id, values, name, title, pair, k, mode, lake, tables, kind, per_table, threshold, and what the extension
-alone needs: the tables that lake and tables let through, and the settings."""
+"""generation, reference, values, name, title, pair, k, mode, lake, tables, kind, per_table, threshold, and what the
+extension alone needs, the settings."""
 Row = tuple[Any, ...]
 
 
@@ -115,7 +115,7 @@ class Answering:
         """Functions by name, with the types of what they take and give."""
         return {
             MARK: (self._mark, "VARCHAR", "VARCHAR"),
-            "tablelens_hits": (_rowwise(self.hits, HIT), HITS_ARGUMENTS, _answer(HIT)),
+            "tablelens_ask": (_rowwise(self.hits, HIT), ASKED, _answer(HIT)),
             "tablelens_found": (_rowwise(self.found, FOUND), "VARCHAR, INTEGER", _answer(FOUND)),
             "tablelens_steps": (_rowwise(self.steps, STEP), "VARCHAR, VARCHAR, INTEGER, INTEGER", _answer(STEP)),
             "tablelens_embed": (self.embed, "VARCHAR[]", "FLOAT[]"),
@@ -126,27 +126,24 @@ class Answering:
         }
 
     def hits(
-        self, made: str, id_: int | None, values: Sequence[str | None] | None, name: str, title: str, pair: int | None,
-        k: int, mode: Any, in_lake: str, tables: str, kind: str, per_table: int, threshold: float,
-        _among: Sequence[int] | None, _settings: Sequence[float],
+        self, made: str, reference: str | None, values: Sequence[str | None] | None, name: str, title: str,
+        pair: str | None, k: int, mode: Any, in_lake: str, tables: str, kind: str, per_table: int, threshold: float,
+        _settings: Sequence[float],
     ) -> Iterator[Row]:  # fmt: skip
-        """Columns that join with one of the lake (id_), or with values; with ``pair``, the evidence on that one."""
+        """Columns that join with one of the lake, or with values; with ``pair``, the evidence on that one."""
         lake = self.lake
-        generation_ = lake.view.generation
-        made = made.partition(":")[0]
-        if made != str(generation_.number):
-            raise IndexFault(
-                f"the index is of generation {generation_.number}, the catalogue of {made}", "call register again"
-            )
+        number, made = lake.view.generation.number, made.partition(":")[0]
+        if made != str(number):
+            raise IndexFault(f"the index is of generation {number}, the catalogue of {made}", "call register again")
         options = {"k": k, "mode": mode, "lake": in_lake, "tables": tables, "kind": kind, "per_table": per_table}
-        if pair is not None and id_ is not None:
-            left, right = (_reference(lake, place) for place in generation_.places(np.array([id_, pair])).tolist())
-            found: Sequence[Hit] = [lake.explain(left, right)]
-        elif id_ is not None:
-            place = int(generation_.places(np.array([id_]))[0])
-            found = lake.joins_at(place, threshold=threshold, **options).hits
+        if reference is None and values is None:
+            raise UsageError("neither a column nor values are given", "NULL is none")
+        if pair is not None and reference is not None:
+            found: Sequence[Hit] = [lake.explain_at(_place(lake, reference), _place(lake, pair))]
+        elif reference is not None:
+            found = lake.joins_at(_place(lake, reference), threshold=threshold, **options).hits
         else:
-            found = lake.joins(values or [], table=title or "", name=name or "", threshold=threshold, **options).hits
+            found = lake.joins(values, table=title or "", name=name or "", threshold=threshold, **options).hits
         yield from (_hit_row(rank, hit) for rank, hit in enumerate(found, 1))
 
     def found(self, words: str, k: int) -> Iterator[Row]:
@@ -197,16 +194,22 @@ def _registered(connection: duckdb.DuckDBPyConnection) -> Answering | None:
 
 
 def _hit_row(rank: int, hit: Hit) -> Row:
-    e = hit.evidence
+    c, e = hit.column, hit.evidence
     return (
-        rank, hit.column.id, hit.probability, hit.score, e.containment, e.reverse_containment, e.jaccard, e.cosine,
-        e.overlap, e.error, e.cardinality, e.join_rows, e.explosion, hit.hub,
+        rank, c.id, c.lake, c.table, c.column, c.kind, hit.probability, hit.score,
+        e.containment, e.reverse_containment, e.jaccard, e.cosine, e.overlap, e.error, e.cardinality, e.join_rows,
+        e.explosion, hit.hub,
     )  # fmt: skip
 
 
-def _reference(lake: Lake, place: int) -> str:
-    ref = lake.view.ref(place)
-    return f"{ref.lake}:{ref.table}.{ref.column}"
+def _place(lake: Lake, reference: str) -> int:
+    """A column of the lake; what is wrong is said in the words of SQL."""
+    try:
+        return lake.view.parse(reference)
+    except NotFound as error:
+        columns = error.hint.startswith("columns of")
+        hint = error.hint if columns else "write TABLE.COLUMN as FROM tablelens.columns has them"
+        raise UnknownColumn(f"unknown column {reference!r}", hint) from error
 
 
 def _normalized(cells: pa.Array) -> pa.Array:
@@ -257,7 +260,7 @@ def _rowwise(answer: Callable[..., Iterator[Row]], kind: pa.StructType) -> Any:
 def _answer(kind: pa.StructType) -> str:
     """DuckDB's name of what ``_rowwise`` gives."""
     names = {pa.int32(): "INTEGER", pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.string(): "VARCHAR"}
-    fields = ", ".join(f"{kind.field(i).name} {names[kind.field(i).type]}" for i in range(kind.num_fields))
+    fields = ", ".join(f'"{kind.field(i).name}" {names[kind.field(i).type]}' for i in range(kind.num_fields))
     return f"STRUCT(error VARCHAR, hits STRUCT({fields})[])"
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tablelens.discover.view import bare_name
 from tablelens.engines.base import InlineEngine
 from tablelens.errors import UnknownColumn, UnknownTable, UsageError
+from tablelens.index.names import bare_name
 from tablelens.lake import Lake
 from tablelens.testing import make_lake
 

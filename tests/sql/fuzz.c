@@ -132,7 +132,7 @@ static void ask(const char *folder) {
 	if (!index) {
 		return;
 	}
-	Request request = {.k = 5, .threshold = 0.1, .kind = -1, .among_count = -1, .pair = -1, .candidates = 20, .min_distinct = 2};
+	Request request = {.k = 5, .threshold = 0.1, .kind = -1, .pair = -1, .candidates = 20, .min_distinct = 2};
 	request.weights[1] = 1;
 	for (uint64_t place = 0; place < index->columns && place < 24; place++) {
 		Query query = {0};

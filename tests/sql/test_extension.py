@@ -1,5 +1,7 @@
 """The loadable extension: built here, asked by DuckDB, held against the lake's own answers, and given damaged files."""
 
+import ctypes
+import fnmatch
 import json
 import os
 import random
@@ -11,8 +13,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tablelens.errors import UsageError
+from tablelens.errors import TablelensError, UsageError
 from tablelens.profile.normalize import normalize
 from tablelens.sql import register
 from tablelens.sql.extension.build import SOURCES, footer
@@ -54,6 +58,10 @@ def lake_folder(tmp_path_factory):
     tables["long.csv"] = {"id": [f"L{i}" for i in range(3000)]}
     tables["longer.csv"] = {"id": [f"L{i}" for i in range(1000, 5000)]}
     return make_lake(tmp_path_factory.mktemp("lakes") / "many", tables)
+
+
+CALL = """SELECT tablelens_ask(?, 'a.b', NULL, NULL, NULL, NULL, 10, 'auto', NULL, NULL, NULL, 0, 0.1,
+    list_concat([200.0, 5.0], list_transform(range(13), lambda i: 0.0))).error"""
 
 
 def attached(extension, lake, generation=None, **config):
@@ -166,10 +174,72 @@ def test_threads_and_many_columns_in_one_statement(extension, crawl, lake_folder
     assert wrong == []
 
 
-# what is refused -----------------------------------------------------------------------------------------------------
+# names ---------------------------------------------------------------------------------------------------------------
 
-CALL = """SELECT tablelens_hits(?, 1, NULL, NULL, NULL, NULL, 10, 'auto', NULL, NULL, NULL, 0, 0.1, NULL,
-    list_concat([200.0, 5.0], list_transform(range(13), lambda i: 0.0))).error"""
+REFERENCES = (
+    *("shop/orders.id", "shop/orders.csv.ID", "one:shop/orders.id", "two:shop/orders.other", "shop/orders.other"),
+    *("one:shop/orders.csv.Customer.ID", "shop.v2.id", "shop.v2.csv.x.y", "shop.csv.v2.id", "shop.csv.id", "shop.id"),
+    *("both.id", "both.csv.id", "one:both.tsv.id", "one:both.id", "dir.csv/inner.id", "a:b.id", "one:a:b.csv.id"),
+    *("one:shop/orders.name", "one:shop/orders.Name", "one:shop/orders.NAME", "straße/köln.STRASSE", "straße/köln.id"),
+    *("", ".", "id", "shop", "one:", "shop.csv", "one:shop/orders.", ".id", "two:both.id", "SHOP/orders.id", "x" * 500),
+)
+
+
+def test_references_mean_what_they_mean_to_the_lake(extension, crawl, tmp_path):
+    cells = ["a", "b", "c"]
+    one = {
+        "shop/orders.csv": {"id": cells, "Customer.ID": cells, "name": cells, "Name": cells},
+        "shop.v2.csv": {"id": cells, "x.y": cells},
+        "shop.csv": {"v2.id": cells, "id": cells},
+        **{name: {"id": cells} for name in ("both.csv", "both.tsv", "dir.csv/inner.csv", "a:b.csv")},
+        "straße/köln.csv": {"Straße": cells},
+    }
+    crawl(make_lake(tmp_path / "one", one))
+    lake, _ = crawl(make_lake(tmp_path / "two", {"shop/orders.csv": {"other": cells}}))
+    connection = attached(extension, lake)
+    seal = connection.execute("SELECT generation || ':' || seal FROM tablelens.made").fetchone()[0]
+    for reference in REFERENCES:
+        try:
+            ref = lake.view.ref(lake.view.parse(reference))
+            wanted = (ref.lake, ref.table, ref.column)
+        except TablelensError:
+            wanted = None
+        asked = CALL.replace(".error", "").replace("NULL, 10", "?, 10").replace("'a.b'", "?")
+        ((answer,),) = connection.execute(asked, [seal, reference, reference]).fetchall()
+        found = answer["hits"] and tuple(answer["hits"][0][name] for name in ("lake", "table", "column"))
+        assert found == wanted, (reference, answer["error"])
+        assert (answer["error"] is None) == (wanted is not None)
+
+
+class Name(ctypes.Structure):
+    _fields_ = (("at", ctypes.c_char_p), ("length", ctypes.c_size_t))
+
+    @classmethod
+    def of(cls, text):
+        raw = text.encode()
+        return cls(raw, len(raw))
+
+
+@pytest.fixture(scope="session")
+def reader(extension, tmp_path_factory):
+    """The reader of names as a library that Python calls."""
+    target = tmp_path_factory.mktemp("reader") / "reader.so"
+    sources = [str(path) for path in SOURCES.glob("*.c") if path.name != "tablelens.c"]
+    folders = [f"-I{SOURCES}", f"-I{extension.parent}"]
+    command = ["cc", "-std=gnu11", "-O1", "-shared", "-fPIC", *folders, "-o", str(target), *sources, "-lm", "-lpthread"]
+    subprocess.run(command, check=True, capture_output=True)
+    made = ctypes.CDLL(str(target))
+    made.matches.argtypes, made.matches.restype = (Name, Name), ctypes.c_bool
+    return made
+
+
+@settings(max_examples=400, deadline=None)
+@given(pattern=st.text("ab*?[]!-é/", max_size=8), text=st.text("ab[]!-é/", max_size=8))
+def test_patterns_match_as_in_python(reader, pattern, text):
+    assert reader.matches(Name.of(pattern), Name.of(text)) == fnmatch.fnmatchcase(text, pattern)
+
+
+# what is refused -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["../1:x", "/etc:x", "1", "", "1/../1:x", ":", "99999999999999999999:x", "1:x"])

@@ -267,6 +267,24 @@ static bool open_arrays(Index *index, const char *folder, Json manifest, char *m
 	return true;
 }
 
+static bool open_names(Index *index, const char *folder, Json manifest, char *message) {
+	uint64_t starts = 0, named = 0, at = 0;
+	index->text = array(folder, "texts.npy", manifest, &index->text_file, "|u1", 1, 1, &index->letters, message);
+	index->text_starts = index->text ? array(folder, "text_starts.npy", manifest, &index->text_starts_file, "<i8", 8, 1, &starts, message) : NULL;
+	index->named = index->text_starts ? array(folder, "named.npy", manifest, &index->named_file, "<u4", 4, 3, &named, message) : NULL;
+	index->table_key = index->named ? array(folder, "table_keys.npy", manifest, &index->table_keys_file, "<u8", 8, 1, &index->keys, message) : NULL;
+	index->table_at = index->table_key ? array(folder, "table_at.npy", manifest, &index->table_at_file, "<u4", 4, 1, &at, message) : NULL;
+	if (!index->table_at) {
+		return false;
+	}
+	if (!starts || starts > UINT32_MAX || named != index->columns || at != index->keys) {
+		SAY("the names of the index %s do not fit each other. Hint: %s", folder, CURE);
+		return false;
+	}
+	index->texts = starts - 1;
+	return true;
+}
+
 Index *open_index(const char *folder, char *message) {
 	char path[4096];
 	snprintf(path, sizeof(path), "%s/manifest.json", folder);
@@ -281,7 +299,8 @@ Index *open_index(const char *folder, char *message) {
 			SAY("the index %s has no readable manifest. Hint: %s", folder, CURE);
 		} else if (!json_text(json_member(manifest, "blake3"), index->seal, sizeof(index->seal))) {
 			SAY("the manifest of the index %s has no checksum. Hint: %s", folder, CURE);
-		} else if (open_arrays(index, folder, manifest, message) && open_vectors(index, folder, manifest, message)) {
+		} else if (open_arrays(index, folder, manifest, message) && open_names(index, folder, manifest, message) &&
+		           open_vectors(index, folder, manifest, message)) {
 			fclose(file);
 			free(text);
 			return index;
@@ -302,7 +321,8 @@ void close_index(Index *index) {
 	               &index->values_file,     &index->starts_file,     &index->columns_file,     &index->own_starts_file,
 	               &index->own_file,        &index->limits_file,     &index->labels_file,      &index->vectors_file,
 	               &index->codes_file,      &index->scales_file,     &index->list_starts_file, &index->graph.file,
-	               &index->centroids_file,  &index->region_starts_file, &index->regions_file};
+	               &index->centroids_file,  &index->region_starts_file, &index->regions_file, &index->text_file,
+	               &index->text_starts_file, &index->named_file,     &index->table_keys_file,  &index->table_at_file};
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
 		unmap(maps[i]);
 	}

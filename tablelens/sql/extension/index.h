@@ -35,13 +35,19 @@ typedef struct {
 typedef struct Index {
 	Map facts_file, density_file, name_starts_file, name_words_file;
 	Map values_file, starts_file, columns_file, own_starts_file, own_file, limits_file;
+	Map text_file, text_starts_file, named_file, table_keys_file, table_at_file;
 	Map labels_file, vectors_file, codes_file, scales_file, list_starts_file, centroids_file, region_starts_file, regions_file;
-	uint64_t columns, values, postings, words, vectors, lists, regions;
+	uint64_t columns, values, postings, words, vectors, lists, regions, letters, texts, keys;
 	const int64_t *facts; /* [columns][8] */
 	const double *density;
 	const int64_t *name_starts, *starts, *own_starts;
 	const uint64_t *name_words, *value, *limits;
 	const uint32_t *holders, *own;
+	const char *text; /* all names end to end */
+	const int64_t *text_starts;
+	const uint32_t *named; /* [columns][3] */
+	const uint64_t *table_key;
+	const uint32_t *table_at;
 	Kind kind;
 	uint32_t dimension;
 	const float *exact;

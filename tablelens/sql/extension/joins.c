@@ -134,10 +134,29 @@ typedef struct {
 	float *other;  /* room for one more */
 	uint32_t *counts;
 	bool complete; /* counts are those of all values */
+	uint8_t *filtered; /* by text: 1 for the name of a table that may be a hit, 2 for one that may not; NULL without filters */
 	Hit *hits;
 	int64_t count, room;
 	char *message;
 } Search;
+
+/* Whether a column is of the lake and the tables that the request names; a table is looked at once. */
+static bool passes(const Search *s, uint64_t place) {
+	uint32_t table = s->index->named[place * NAMINGS + TABLE_NAME], lake = s->index->named[place * NAMINGS + LAKE];
+	if (table >= s->index->texts || lake >= s->index->texts) {
+		return false;
+	}
+	if (s->request->lake.at) {
+		Name own = name_of(s->index, place, LAKE);
+		if (own.length != s->request->lake.length || memcmp(own.at, s->request->lake.at, own.length)) {
+			return false;
+		}
+	}
+	if (s->request->tables.at && !s->filtered[table]) {
+		s->filtered[table] = matches(s->request->tables, name_of(s->index, place, TABLE_NAME)) ? 1 : 2;
+	}
+	return !s->request->tables.at || s->filtered[table] == 1;
+}
 
 static bool allowed(const Search *s, uint64_t place) {
 	const Index *index = s->index;
@@ -148,20 +167,7 @@ static bool allowed(const Search *s, uint64_t place) {
 	    fact(index, place, TABLE) == s->query->table || (s->request->kind >= 0 && KIND(flags) != s->request->kind)) {
 		return false;
 	}
-	if (s->request->among_count < 0) {
-		return true;
-	}
-	int64_t table = fact(index, place, TABLE);
-	uint64_t low = 0, high = (uint64_t)s->request->among_count;
-	while (low < high) {
-		uint64_t middle = (low + high) / 2;
-		if (s->request->among[middle] < table) {
-			low = middle + 1;
-		} else {
-			high = middle;
-		}
-	}
-	return low < (uint64_t)s->request->among_count && s->request->among[low] == table;
+	return s->filtered ? passes(s, place) : true;
 }
 
 /* Fills a hit with what is counted on a column that shares so many values. */
@@ -705,6 +711,32 @@ static bool take_vector(Search *s) {
 	return true;
 }
 
+/* Room for what is known of the filters; a lake that is not there and a pattern that no table matches are errors. */
+static bool take_filters(Search *s) {
+	Name lake = s->request->lake, tables = s->request->tables;
+	if (!lake.at && !tables.at) {
+		return true;
+	}
+	s->filtered = calloc(s->index->texts + 1, 1);
+	if (!s->filtered) {
+		SAY_TO(s, "out of memory");
+		return false;
+	}
+	if (lake.at && !has_lake(s->index, lake)) {
+		snprintf(s->message, MESSAGE, "unknown lake '%.*s'. Hint: FROM tablelens.lakes lists them", shown(lake), lake.at);
+		return false;
+	}
+	bool any = !tables.at;
+	for (uint64_t place = 0; !any && place < s->index->columns; place++) {
+		any = (!place || s->index->named[place * NAMINGS + TABLE_NAME] != s->index->named[(place - 1) * NAMINGS + TABLE_NAME]) &&
+		      matches(tables, name_of(s->index, place, TABLE_NAME));
+	}
+	if (!any) {
+		snprintf(s->message, MESSAGE, "no table matches '%.*s'. Hint: FROM tablelens.tables lists them", shown(tables), tables.at);
+	}
+	return any;
+}
+
 bool find_joins(const Index *index, const Query *query, const Request *request, Answer *answer, char *message) {
 	Search s = {.index = index, .query = query, .request = request, .message = message};
 	*message = 0;
@@ -716,7 +748,7 @@ bool find_joins(const Index *index, const Query *query, const Request *request, 
 	if (request->per_table && wanted < 20 * (uint64_t)request->k) {
 		wanted = 20 * (uint64_t)request->k;
 	}
-	bool fine = find_values(&s) && take_vector(&s);
+	bool fine = take_filters(&s) && find_values(&s) && take_vector(&s);
 	if (fine && request->pair >= 0) {
 		fine = add_hit(&s, (uint64_t)request->pair, count_in(index, s.values, s.value_count, (uint64_t)request->pair));
 	} else if (fine && !query->excluded) {
@@ -731,6 +763,7 @@ bool find_joins(const Index *index, const Query *query, const Request *request, 
 		fine = false;
 		free(s.hits);
 	}
+	free(s.filtered);
 	free(s.values);
 	free(s.counts);
 	free(s.vector);

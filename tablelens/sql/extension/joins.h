@@ -1,6 +1,6 @@
 /* Which columns join with this one: as tablelens/discover, on a mapped index. */
 #pragma once
-#include "index.h"
+#include "names.h"
 
 enum { EQUALITY = 8, MEANING = 3, WEIGHTS = EQUALITY + MEANING + 2 };
 typedef enum { AUTO, EQUI, SEMANTIC, DEEPJOIN } Mode;
@@ -11,8 +11,7 @@ typedef struct {
 	int64_t per_table;
 	double threshold;
 	int kind; /* only columns of it; -1 for any */
-	const int64_t *among;
-	int64_t among_count; /* ids of tables, ascending; -1 where all may be hits */
+	Name lake, tables; /* only columns of this lake, of tables that match; .at is NULL for any */
 	int64_t pair;        /* the place of the only column to weigh, or -1 */
 	int64_t candidates, min_distinct;
 	double weights[WEIGHTS]; /* bias and weights of equality, then those of meaning */

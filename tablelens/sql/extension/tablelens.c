@@ -92,14 +92,15 @@ static bool cells_at(const Column *column, idx_t row, const char ***cells, size_
 
 /* hits --------------------------------------------------------------------------------------------------------- */
 
-enum { GENERATION, COLUMN, VALUES, NAME, TITLE, PAIR, MOST, MODE, IN_LAKE, IN_TABLES, OF_KIND, A_TABLE, LEAST, AMONG, SETTINGS, ARGUMENTS };
-enum { HIT_FIELDS = 14, NAME_WORDS = 64 };
-static const char *const HIT_NAMES[HIT_FIELDS] = {"rank",   "id",      "probability", "score",       "containment", "reverse_containment", "jaccard",
-                                                  "cosine", "overlap", "error",       "cardinality", "join_rows",   "explosion",           "hub"};
-static const duckdb_type HIT_TYPES[HIT_FIELDS] = {
-    DUCKDB_TYPE_INTEGER, DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_DOUBLE, DUCKDB_TYPE_DOUBLE, DUCKDB_TYPE_DOUBLE, DUCKDB_TYPE_DOUBLE, DUCKDB_TYPE_DOUBLE,
-    DUCKDB_TYPE_DOUBLE,  DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_DOUBLE, DUCKDB_TYPE_VARCHAR, DUCKDB_TYPE_BIGINT, DUCKDB_TYPE_DOUBLE, DUCKDB_TYPE_DOUBLE};
-static const char *const KINDS[] = {"text", "integer", "decimal", "boolean", "date", "identifier", "categorical", "empty"};
+enum { GENERATION, REFERENCE, VALUES, NAME, TITLE, PAIR, MOST, MODE, IN_LAKE, IN_TABLES, OF_KIND, A_TABLE, LEAST, SETTINGS, ARGUMENTS };
+enum { HIT_FIELDS = 18, NAME_WORDS = 64 };
+static const char *const HIT_NAMES[HIT_FIELDS] = {"rank",        "id",    "lake",        "table",               "column",  "kind",
+                                                  "probability", "score", "containment", "reverse_containment", "jaccard", "cosine",
+                                                  "overlap",     "error", "cardinality", "join_rows",           "explosion", "hub"};
+/* as type_of has them */
+static const char HIT_TYPES[HIT_FIELDS + 1] = "IWTTTTDDDDDDWDTWDD";
+enum { KINDS_KNOWN = 8 };
+static const char *const KINDS[KINDS_KNOWN] = {"text", "integer", "decimal", "boolean", "date", "identifier", "categorical", "empty"};
 
 /* What a row asks. False with a message. */
 static bool request_of(const Column *args, idx_t row, const Index *index, Request *request, char *message) {
@@ -121,17 +122,18 @@ static bool request_of(const Column *args, idx_t row, const Index *index, Reques
 		return false;
 	}
 	const char *kind = text_at(&args[OF_KIND], row, &length);
-	if (kind) {
-		request->kind = 15; /* that of no column */
-		for (int i = 0; i < 8; i++) {
-			if (strlen(KINDS[i]) == length && !memcmp(KINDS[i], kind, length)) {
-				request->kind = i;
-			}
+	for (int i = 0; i < KINDS_KNOWN && kind; i++) {
+		if (strlen(KINDS[i]) == length && !memcmp(KINDS[i], kind, length)) {
+			request->kind = i;
 		}
 	}
-	Column among = list_at(&args[AMONG], row, &start, &count);
-	request->among = (int64_t *)among.data + start;
-	request->among_count = is_set(&args[AMONG], row) ? (int64_t)count : -1;
+	if (kind && request->kind < 0) {
+		snprintf(message, MESSAGE, "unknown kind '%.*s'. Hint: known kinds: text, integer, decimal, boolean, date, identifier, categorical, empty",
+		         shown((Name){kind, length}), kind);
+		return false;
+	}
+	request->lake.at = text_at(&args[IN_LAKE], row, &request->lake.length);
+	request->tables.at = text_at(&args[IN_TABLES], row, &request->tables.length);
 	Column settings = list_at(&args[SETTINGS], row, &start, &count);
 	if (count != 2 + WEIGHTS) {
 		snprintf(message, MESSAGE, "the catalogue was made for another version of this extension. Hint: build it again");
@@ -142,24 +144,23 @@ static bool request_of(const Column *args, idx_t row, const Index *index, Reques
 	request->min_distinct = (int64_t)numbers[1];
 	memcpy(request->weights, numbers + 2, sizeof(request->weights));
 	request->pair = -1;
-	if (is_set(&args[PAIR], row)) {
-		request->pair = place_of(index, whole_at(&args[PAIR], row, -1));
-		if (request->pair < 0) {
-			snprintf(message, MESSAGE, "the index does not hold this column. Hint: attach the catalogue of its generation");
-			return false;
-		}
+	const char *pair = text_at(&args[PAIR], row, &length);
+	if (pair) {
+		request->pair = find_column(index, pair, length, message);
 	}
-	return true;
+	return !pair || request->pair >= 0;
 }
 
 static bool query_of(const Column *args, idx_t row, const Index *index, uint64_t *words, Query *query, char *message) {
-	if (is_set(&args[COLUMN], row)) {
-		int64_t place = place_of(index, whole_at(&args[COLUMN], row, -1));
-		if (place < 0) {
-			snprintf(message, MESSAGE, "the index does not hold this column. Hint: attach the catalogue of its generation");
-			return false;
-		}
-		return query_of_place(index, place, query, message);
+	const char *reference;
+	size_t size = 0;
+	if ((reference = text_at(&args[REFERENCE], row, &size))) {
+		int64_t place = find_column(index, reference, size, message);
+		return place >= 0 && query_of_place(index, place, query, message);
+	}
+	if (!is_set(&args[VALUES], row)) {
+		snprintf(message, MESSAGE, "neither a column nor values are given. Hint: NULL is none");
+		return false;
 	}
 	const char **cells;
 	size_t *lengths, count, length = 0;
@@ -174,14 +175,15 @@ static bool query_of(const Column *args, idx_t row, const Index *index, uint64_t
 	return fine;
 }
 
-static bool answer_row(const Column *args, idx_t row, Answer *answer, int64_t **ids, char *message) {
+/* The answer to a row, and the index that it speaks of, to be given back; NULL with a message. */
+static Index *answer_row(const Column *args, idx_t row, Answer *answer, char *message) {
 	char name[128] = "";
 	size_t length = 0;
 	const char *given = text_at(&args[GENERATION], row, &length);
 	snprintf(name, sizeof(name), "%.*s", given && length < sizeof(name) ? (int)length : 0, given ? given : "");
 	Index *index = borrow_index(home, name, message);
 	if (!index) {
-		return false;
+		return NULL;
 	}
 	Request request;
 	Query query = {0};
@@ -189,15 +191,18 @@ static bool answer_row(const Column *args, idx_t row, Answer *answer, int64_t **
 	bool fine = request_of(args, row, index, &request, message) && query_of(args, row, index, words, &query, message);
 	fine = fine && find_joins(index, &query, &request, answer, message);
 	free((void *)query.hashes);
-	*ids = fine ? malloc((size_t)(answer->count + 1) * sizeof(int64_t)) : NULL;
-	for (int64_t i = 0; *ids && i < answer->count; i++) {
-		(*ids)[i] = fact(index, (uint64_t)answer->hits[i].place, ID);
+	if (!fine) {
+		give_back(index);
 	}
-	give_back(index);
-	return fine;
+	return fine ? index : NULL;
 }
 
-static void put_hits(duckdb_vector list, idx_t at, const Answer *answer, const int64_t *ids) {
+static void set_null(duckdb_vector vector, idx_t row) {
+	duckdb_vector_ensure_validity_writable(vector);
+	duckdb_validity_set_row_invalid(duckdb_vector_get_validity(vector), row);
+}
+
+static void put_hits(duckdb_vector list, idx_t at, const Answer *answer, const Index *index) {
 	duckdb_vector hits = duckdb_list_vector_get_child(list), field[HIT_FIELDS];
 	void *to[HIT_FIELDS];
 	for (int f = 0; f < HIT_FIELDS; f++) {
@@ -207,32 +212,31 @@ static void put_hits(duckdb_vector list, idx_t at, const Answer *answer, const i
 	for (int64_t i = 0; i < answer->count; i++) {
 		const Hit *hit = &answer->hits[i];
 		idx_t row = at + (idx_t)i;
+		uint64_t place = (uint64_t)hit->place, kind = KIND(fact(index, place, FLAGS));
 		((int32_t *)to[0])[row] = (int32_t)(i + 1);
-		((int64_t *)to[1])[row] = ids[i];
-		const double numbers[] = {hit->probability, hit->score, hit->containment, hit->reverse, hit->jaccard};
-		for (int f = 0; f < 5; f++) {
-			((double *)to[2 + f])[row] = numbers[f];
+		((int64_t *)to[1])[row] = fact(index, place, ID);
+		for (int n = 0; n < NAMINGS; n++) {
+			Name name = name_of(index, place, (enum Naming)n);
+			duckdb_vector_assign_string_element_len(field[2 + n], row, name.at, name.length);
 		}
-		((double *)to[7])[row] = hit->cosine;
+		duckdb_vector_assign_string_element(field[5], row, kind < KINDS_KNOWN ? KINDS[kind] : "");
+		const double numbers[] = {hit->probability, hit->score, hit->containment, hit->reverse, hit->jaccard, hit->cosine};
+		for (int f = 0; f < 6; f++) {
+			((double *)to[6 + f])[row] = numbers[f];
+		}
 		if (isnan(hit->cosine)) {
-			duckdb_vector_ensure_validity_writable(field[7]);
-			duckdb_validity_set_row_invalid(duckdb_vector_get_validity(field[7]), row);
+			set_null(field[11], row);
 		}
-		((int64_t *)to[8])[row] = hit->overlap;
-		((double *)to[9])[row] = hit->error;
-		duckdb_vector_assign_string_element(field[10], row, hit->cardinality);
-		((int64_t *)to[11])[row] = hit->join_rows;
-		((double *)to[12])[row] = hit->explosion;
-		((double *)to[13])[row] = answer->hub;
+		((int64_t *)to[12])[row] = hit->overlap;
+		((double *)to[13])[row] = hit->error;
+		duckdb_vector_assign_string_element(field[14], row, hit->cardinality);
+		((int64_t *)to[15])[row] = hit->join_rows;
+		((double *)to[16])[row] = hit->explosion;
+		((double *)to[17])[row] = answer->hub;
 	}
 }
 
-static void set_null(duckdb_vector vector, idx_t row) {
-	duckdb_vector_ensure_validity_writable(vector);
-	duckdb_validity_set_row_invalid(duckdb_vector_get_validity(vector), row);
-}
-
-static void hits(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+static void ask(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
 	Column args[ARGUMENTS];
 	for (int i = 0; i < ARGUMENTS; i++) {
 		args[i] = column_of(duckdb_data_chunk_get_vector(input, (idx_t)i));
@@ -243,24 +247,24 @@ static void hits(duckdb_function_info info, duckdb_data_chunk input, duckdb_vect
 	for (idx_t row = 0; row < duckdb_data_chunk_get_size(input); row++) {
 		char message[MESSAGE] = "";
 		Answer answer = {0};
-		int64_t *ids = NULL;
+		Index *index = answer_row(args, row, &answer, message);
 		entries[row] = (duckdb_list_entry){put, 0};
-		if (!answer_row(args, row, &answer, &ids, message)) {
+		if (!index) {
 			duckdb_vector_assign_string_element(error, row, message);
 			set_null(list, row);
 			continue;
 		}
 		set_null(error, row);
-		if (!ids || duckdb_list_vector_reserve(list, put + (idx_t)answer.count) != DuckDBSuccess) {
+		if (duckdb_list_vector_reserve(list, put + (idx_t)answer.count) != DuckDBSuccess) {
 			duckdb_scalar_function_set_error(info, "out of memory");
 		} else {
-			put_hits(list, put, &answer, ids);
+			put_hits(list, put, &answer, index);
 			entries[row].length = (uint64_t)answer.count;
 			put += (idx_t)answer.count;
 			duckdb_list_vector_set_size(list, put);
 		}
+		give_back(index);
 		free(answer.hits);
-		free(ids);
 	}
 }
 
@@ -357,7 +361,7 @@ static duckdb_logical_type type_of(char letter) {
 static duckdb_logical_type answer_type(void) {
 	duckdb_logical_type fields[HIT_FIELDS];
 	for (int f = 0; f < HIT_FIELDS; f++) {
-		fields[f] = duckdb_create_logical_type(HIT_TYPES[f]);
+		fields[f] = type_of(HIT_TYPES[f]);
 	}
 	duckdb_logical_type hit = duckdb_create_struct_type(fields, (const char **)HIT_NAMES, HIT_FIELDS);
 	duckdb_logical_type both[2] = {duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR), duckdb_create_list_type(hit)};
@@ -391,7 +395,7 @@ static bool add(duckdb_connection connection, const char *name, const char *argu
 
 DUCKDB_EXTENSION_ENTRYPOINT(duckdb_connection connection, duckdb_extension_info info, struct duckdb_extension_access *access) {
 	find_home();
-	bool fine = add(connection, "tablelens_hits", "TWtTTWITTTTIDwd", answer_type(), hits);
+	bool fine = add(connection, "tablelens_ask", "TTtTTTITTTTIDd", answer_type(), ask);
 	fine = fine && add(connection, "tablelens_normalize", "T", type_of('T'), normalized);
 	fine = fine && add(connection, "tablelens_containment", "tt", type_of('D'), containment);
 	fine = fine && add(connection, "tablelens_jaccard", "tt", type_of('D'), jaccard);

@@ -215,6 +215,21 @@ static bool fold(const char *cell, size_t length, Codes *text) {
 	return true;
 }
 
+bool same_letters(const char *a, size_t a_length, const char *b, size_t b_length) {
+	Codes left = {0}, right = {0};
+	bool fine = fold(a, a_length, &left) && fold(b, b_length, &right) && left.count == right.count;
+	fine = fine && (!left.count || !memcmp(left.codes, right.codes, left.count * sizeof(uint32_t)));
+	free(left.codes);
+	free(right.codes);
+	return fine;
+}
+
+size_t letter_size(const char *at, const char *end) {
+	const unsigned char *letter = (const unsigned char *)at;
+	next_code(&letter, (const unsigned char *)end);
+	return (size_t)(letter - (const unsigned char *)at);
+}
+
 /* values ------------------------------------------------------------------------------------------------------- */
 
 static bool is_null_word(const char *value, size_t length) {

@@ -12,6 +12,12 @@ typedef struct {
 /* The normalised value of a cell; the caller frees data. Returns false where memory ran out. */
 bool normalize(const char *cell, size_t length, Text *value);
 
+/* Whether two texts are the same but for case and the forms that compatibility folding joins. */
+bool same_letters(const char *a, size_t a_length, const char *b, size_t b_length);
+
+/* Bytes of the letter that begins at `at`: at least 1, and no more than there are. */
+size_t letter_size(const char *at, const char *end);
+
 /* XXH3, 64 bits, seed 0. */
 uint64_t hash_bytes(const void *data, size_t length);
 
