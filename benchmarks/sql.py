@@ -1,15 +1,16 @@
 """SQL at scale: top-10 joins by the extension, by Python, and by an exact scan of the vectors, in one run.
 
-    python benchmarks/sql.py HOME [--columns 1000000] [--queries 200] [--keep FOLDER] [--out FOLDER]
+    python benchmarks/scale.py HOME --columns 1000000 --keep FOLDER
+    python benchmarks/sql.py FOLDER/1000000 [--queries 200] [--out FOLDER]
 
-HOME is a home in which a real lake was crawled. Its text columns are copied as in ``scale.py``. The catalogue snapshot
-holds all names, a table of the peer's all vectors. Each way answers the same queries, warm, with one thread, each
-statement prepared from text as a client sends it:
+The lake is one that ``scale.py`` made and kept. What SQL needs of it is made beside it the first time: the catalogue
+snapshot with all names, and ``peer.duckdb``, a table of all vectors as they were before they were indexed. Each way
+answers the same queries, warm, with one thread, each statement given as text, as a client sends it:
 
-- ``extension``: ``FROM tablelens.joins(?, k := 10)`` after LOAD; in mode equi and auto;
+- ``extension``: ``FROM tablelens.joins(?, k := 10)`` after LOAD;
 - ``python``: ``Lake.joins(?, k=10)``;
-- ``array_cosine_distance``: ``ORDER BY array_cosine_distance(vector, ?) LIMIT 10``, DuckDB's own exact search;
-- ``batch``: 1,000 columns in one statement through LATERAL.
+- ``batch``: 1,000 columns in one statement through LATERAL;
+- ``array_cosine_distance``: ``ORDER BY array_cosine_distance(vector, ?) LIMIT 10``, DuckDB's own exact search.
 """
 
 from __future__ import annotations
@@ -17,23 +18,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
 import time
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-from scale import grown_columns, grown_values, grown_vectors
+from scale import VECTORS
 
 from tablelens.bench.machine import load, machine
 from tablelens.catalog.snapshot import speak
 from tablelens.catalog.store import Catalog
 from tablelens.encoders import load_encoder
 from tablelens.index import generation
-from tablelens.index.exact import ExactIndex
-from tablelens.index.ivf import IvfIndex
-from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
 from tablelens.lake import Lake
 from tablelens.pipeline.build import spoken_of
@@ -42,27 +39,17 @@ from tablelens.sql.extension.build import build as build_extension
 
 MODES = ("equi", "auto")
 PEER = "SELECT column_id FROM peer.vectors ORDER BY array_cosine_distance(vector, ?::FLOAT[{}]) LIMIT 10"
+BATCH, BLOCK = 1000, 20_000
 
 
-def make(source: Path, home: Path, columns: int) -> None:
-    """A home with a generation of so many columns, a snapshot that names them, and the peer's table."""
-    base, rng = generation.load(source), np.random.default_rng(7)
-    pool = np.sort(base.places(base.vectors.labels()))
-    chosen = np.concatenate([pool] * (columns // len(pool) + 1))[:columns]
-    flat, sizes = grown_values(base, chosen, rng)
-    facts = grown_columns(base, chosen, sizes)
-    rank = pa.array(np.arange(columns, dtype=np.int32))  # copies have names of their own
-    facts = facts.drop_columns([n for n in facts.column_names if n == "order"]).append_column("order", rank)
-    postings = Postings.build_flat(flat, sizes)
-    vectors = grown_vectors(base, chosen, rng)
-    index = IvfIndex(base.vectors.dimension) if columns >= Settings().graph_search_below else ExactIndex(384)
-    index.add(np.arange(columns), vectors)
-    words = WordIndex.build(facts.slice(0, 1000))
-    folder = generation.save(home, 1, facts, postings, index, words, base.encoder, base.roots)
-    spoken = spoken_of(facts, words, load_encoder(base.encoder["name"]), Settings(), folder)
-    catalogue(home, facts, spoken)
-    peer(home, vectors)
-    generation.publish(home, 1)
+def prepare(home: Path) -> None:
+    """The snapshot and the peer's table, where they are not there yet."""
+    if not generation.catalog_of(home, 1).exists():
+        made, folder = generation.load(home, 1), generation.folder_of(home, 1)
+        encoder = load_encoder(str(made.encoder["name"]))
+        catalogue(home, made.columns, spoken_of(made.columns, WordIndex.load(folder), encoder, Settings(), folder))
+    if not (home / "peer.duckdb").exists():
+        peer(home, np.load(home / VECTORS, mmap_mode="r"))
 
 
 def catalogue(home: Path, facts: pa.Table, spoken) -> None:
@@ -72,15 +59,15 @@ def catalogue(home: Path, facts: pa.Table, spoken) -> None:
         raw = session.connection().connection.driver_connection
         raw = getattr(raw, "_ConnectionWrapper__c", raw)
         raw.register("facts", facts)
-        raw.execute("INSERT INTO lakes SELECT 1, any_value(lake), '/' FROM facts")
-        raw.execute("""INSERT INTO tables BY NAME SELECT DISTINCT table_id AS id, 1 AS lake_id, 1 AS file_id,
-            "table" AS name, '' AS part, '' AS title, 'csv' AS format, 0 AS rows, [] AS warnings, false AS truncated
-            FROM facts""")
-        raw.execute("""INSERT INTO columns BY NAME SELECT id, 1 AS lake_id, table_id, 0 AS position, "column" AS name,
-            "column" AS original_name, 'string' AS type, kind, family, rows, nulls,
-            "distinct" AS distinct_values, texts,
-            density, "key" AS is_key, excluded, [] AS lengths, [] AS top_values, [] AS top_counts,
-            [] AS histogram_edges, [] AS histogram_counts, [] AS cells, [] AS hashes, exact FROM facts""")
+        raw.execute("INSERT INTO lakes SELECT row_number() OVER (), lake, '/' FROM (SELECT DISTINCT lake FROM facts)")
+        raw.execute("""INSERT INTO tables BY NAME SELECT f.table_id AS id, any_value(l.id) AS lake_id, 1 AS file_id,
+            any_value(f."table") AS name, '' AS part, '' AS title, 'csv' AS format, '' AS reading, 0 AS rows,
+            [] AS warnings, false AS truncated FROM facts f JOIN lakes l ON l.name = f.lake GROUP BY f.table_id""")
+        raw.execute("""INSERT INTO columns BY NAME SELECT f.id, l.id AS lake_id, f.table_id, 0 AS position,
+            f."column" AS name, f."column" AS original_name, 'string' AS type, f.kind, f.family, f.rows, f.nulls,
+            f."distinct" AS distinct_values, f.texts, f.density, f."key" AS is_key, f.excluded, [] AS lengths,
+            [] AS top_values, [] AS top_counts, [] AS histogram_edges, [] AS histogram_counts, [] AS cells,
+            [] AS hashes, [] AS null_words, f.exact FROM facts f JOIN lakes l ON l.name = f.lake""")
     catalog.snapshot(generation.catalog_of(home, 1), lambda copy: speak(copy, spoken))
     catalog.close()
 
@@ -88,10 +75,14 @@ def catalogue(home: Path, facts: pa.Table, spoken) -> None:
 def peer(home: Path, vectors: np.ndarray) -> None:
     """All vectors in a table of their own, as DuckDB's arrays."""
     dimension = vectors.shape[1]
-    rows = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), dimension)
     with duckdb.connect(str(home / "peer.duckdb")) as connection:
-        connection.register("fresh", pa.table({"column_id": np.arange(len(vectors)), "vector": rows}))
-        connection.execute(f"CREATE TABLE vectors AS SELECT column_id, vector::FLOAT[{dimension}] AS vector FROM fresh")
+        connection.execute(f"CREATE TABLE vectors (column_id BIGINT, vector FLOAT[{dimension}])")
+        for start in range(0, len(vectors), BLOCK):
+            block = np.ascontiguousarray(vectors[start : start + BLOCK])
+            rows = pa.FixedSizeListArray.from_arrays(pa.array(block.reshape(-1)), dimension)
+            ids = np.arange(start, start + len(block))
+            connection.register("fresh", pa.table({"column_id": ids, "vector": rows}))
+            connection.execute("INSERT INTO vectors FROM fresh")
 
 
 def timed(ask, queries) -> dict[str, float]:
@@ -111,37 +102,36 @@ def measure(home: Path, count: int) -> dict:
     """All ways in one process."""
     os.environ["TABLELENS_HOME"] = str(home)
     lake = Lake.open(home)
-    rng = np.random.default_rng(3)
-    places = rng.choice(len(lake.view), count, replace=False).tolist()
-    names = [
-        f"{lake.view.value('lake', p)}:{lake.view.value('table', p)}.{lake.view.value('column', p)}" for p in places
-    ]
+    view = lake.view
+    able = np.flatnonzero(view.usable & view.embedded & (view.strength >= 5))
+    places = np.random.default_rng(11).choice(able, min(max(count, BATCH), len(able)), replace=False).tolist()
+    names = [f"{view.value('lake', p)}:{view.value('table', p)}.{view.value('column', p)}" for p in places]
+    few = names[:count]
     connection = duckdb.connect(config={"allow_unsigned_extensions": "true", "threads": "1"})
     connection.execute(f"LOAD '{build_extension(home / 'extension')}'")
     connection.execute(f"ATTACH '{generation.catalog_of(home, 1)}' AS tablelens (READ_ONLY)")
     connection.execute(f"ATTACH '{home / 'peer.duckdb'}' AS peer (READ_ONLY)")
-    found: dict = {"columns": len(lake.view), "queries": count}
+    found: dict = {"columns": len(view), "queries": count}
     for mode in MODES:
         asked = f"SELECT * FROM tablelens.joins(?, k := 10, mode := '{mode}')"
-        found[f"extension_{mode}"] = timed(lambda name, q=asked: connection.execute(q, [name]).fetchall(), names)
-        found[f"python_{mode}"] = timed(lambda name, m=mode: lake.joins(name, k=10, mode=m), names)
-        found[f"batch_{mode}"] = batch(connection, mode)
+        found[f"extension_{mode}"] = timed(lambda name, q=asked: connection.execute(q, [name]).fetchall(), few)
+        found[f"python_{mode}"] = timed(lambda name, m=mode: lake.joins(name, k=10, mode=m), few)
+        found[f"batch_{mode}"] = batch(connection, mode, names[:BATCH])
     vectors = [lake.query(name).vector.tolist() for name in names[:10]]
-    exact = PEER.format(lake.view.generation.vectors.dimension)
+    exact = PEER.format(view.generation.vectors.dimension)
     found["array_cosine_distance"] = timed(lambda v: connection.execute(exact, [v]).fetchall(), vectors)
     return found
 
 
-def batch(connection, mode: str, size: int = 1000) -> dict[str, float]:
+def batch(connection, mode: str, names: list[str]) -> dict[str, float]:
     """Milliseconds a query of one statement for many columns."""
-    asked = f"""SELECT count(*) FROM (
-        SELECT c.lake || ':' || c."table" || '.' || c."column" AS name FROM tablelens.columns c USING SAMPLE {size} ROWS
-        ) AS q, LATERAL (FROM tablelens.joins(q.name, k := 10, mode := '{mode}')) AS j"""
-    connection.execute(asked).fetchall()
+    asked = f"""SELECT q.name, j.* FROM (SELECT unnest(?::VARCHAR[]) AS name) AS q,
+        LATERAL (FROM tablelens.joins(q.name, k := 10, mode := '{mode}')) AS j"""
+    connection.execute(asked, [names]).fetchall()
     wall, work = time.perf_counter(), time.process_time()
-    connection.execute(asked).fetchall()
+    connection.execute(asked, [names]).fetchall()
     wall, work = time.perf_counter() - wall, time.process_time() - work
-    return {"p50_ms": round(1e3 * wall / size, 3), "cpu_ms": round(1e3 * work / size, 3)}
+    return {"p50_ms": round(1e3 * wall / len(names), 3), "cpu_ms": round(1e3 * work / len(names), 3)}
 
 
 def as_markdown(found: dict) -> str:
@@ -162,23 +152,14 @@ def as_markdown(found: dict) -> str:
 
 
 def main() -> None:
-    """Make the lake unless it is there, and measure."""
+    """Make what is missing, and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", type=Path)
-    parser.add_argument("--columns", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--keep", type=Path)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--only-make", action="store_true")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        home = args.keep or Path(scratch)
-        if not (home / "CURRENT").exists():
-            home.mkdir(parents=True, exist_ok=True)
-            make(args.home, home, args.columns)
-        if args.only_make:
-            return
-        found = measure(home, args.queries) | {"machine": machine(), "load": load()}
+    prepare(args.home)
+    found = measure(args.home, args.queries) | {"machine": machine(), "load": load()}
     print(as_markdown(found))
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)
