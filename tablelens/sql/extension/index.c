@@ -165,27 +165,26 @@ static bool read_graph(Graph *graph, Json about, uint32_t dimension) {
 
 /* generations -------------------------------------------------------------------------------------------------- */
 
-static int by_label(const void *a, const void *b) {
-	const Labelled *x = a, *y = b;
-	return x->label < y->label ? -1 : x->label > y->label;
-}
-
-static bool label_vectors(Index *index, const int64_t *labels) {
-	index->labelled = malloc((index->vectors + 1) * sizeof(Labelled));
-	index->sample = malloc((index->vectors + 1) * sizeof(uint32_t));
-	if (!index->labelled || !index->sample) {
+static bool place_vectors(Index *index, const int64_t *labels) {
+	index->placed = malloc((index->vectors + 1) * sizeof(uint32_t));
+	index->vector_at = malloc((index->columns + 1) * sizeof(uint32_t));
+	index->sample = malloc((index->columns + 1) * sizeof(uint32_t));
+	if (!index->placed || !index->vector_at || !index->sample) {
 		return false;
 	}
+	memset(index->vector_at, 0xFF, (index->columns + 1) * sizeof(uint32_t));
 	for (uint64_t i = 0; i < index->vectors; i++) {
 		const Graph *graph = &index->graph;
 		int64_t label = index->kind == HNSW ? (int64_t)u64(graph->records + i * graph->record + graph->label_at) : labels[i];
-		index->labelled[i] = (Labelled){label, i};
-	}
-	qsort(index->labelled, index->vectors, sizeof(Labelled), by_label);
-	uint64_t stride = index->vectors / 4000 ? index->vectors / 4000 : 1;
-	for (uint64_t i = 0; i < index->vectors; i += stride) {
-		int64_t place = place_of(index, index->labelled[i].label);
+		int64_t place = place_of(index, label);
+		index->placed[i] = place < 0 ? NOWHERE : (uint32_t)place;
 		if (place >= 0) {
+			index->vector_at[place] = (uint32_t)i;
+		}
+	}
+	uint64_t stride = index->vectors / 4000 ? index->vectors / 4000 : 1;
+	for (uint64_t place = 0, met = 0; place < index->columns; place++) {
+		if (index->vector_at[place] != NOWHERE && met++ % stride == 0) {
 			index->sample[index->sampled++] = (uint32_t)place;
 		}
 	}
@@ -236,7 +235,7 @@ static bool open_vectors(Index *index, const char *folder, Json manifest, char *
 		index->vectors = labels;
 		graph = rows == labels;
 	}
-	if (!graph || !label_vectors(index, label)) {
+	if (!graph || !place_vectors(index, label)) {
 		SAY("the vectors of the index %s are damaged. Hint: %s", folder, CURE);
 		return false;
 	}
@@ -327,7 +326,8 @@ void close_index(Index *index) {
 		unmap(maps[i]);
 	}
 	free((void *)index->graph.upper);
-	free(index->labelled);
+	free(index->placed);
+	free(index->vector_at);
 	free(index->sample);
 	free(index);
 }
@@ -394,7 +394,13 @@ void give_back(Index *index) {
 }
 
 int64_t place_of(const Index *index, int64_t id) {
-	uint64_t low = 0, high = index->columns;
+	if (!index->columns) {
+		return -1;
+	}
+	uint64_t low = 0, high = index->columns, guess = (uint64_t)id - (uint64_t)fact(index, 0, ID);
+	if (guess < high && fact(index, guess, ID) == id) { /* where no id is left out */
+		return (int64_t)guess;
+	}
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
 		if (fact(index, middle, ID) < id) {

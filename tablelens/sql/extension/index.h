@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 enum { MESSAGE = 8192 };
+#define NOWHERE UINT32_MAX
 
 typedef struct {
 	const uint8_t *data;
@@ -26,11 +27,6 @@ typedef struct {
 	double radius;
 	uint64_t ef;
 } Graph;
-
-typedef struct {
-	int64_t label;
-	uint64_t at;
-} Labelled;
 
 typedef struct Index {
 	Map facts_file, density_file, name_starts_file, name_words_file;
@@ -57,7 +53,8 @@ typedef struct Index {
 	const float *centroid, *region;
 	uint64_t probes;
 	Graph graph;
-	Labelled *labelled; /* labels of vectors, ascending, and where each lies */
+	uint32_t *placed;    /* the column of each vector */
+	uint32_t *vector_at; /* the vector of each column; NOWHERE in both where there is none */
 	uint32_t *sample;   /* places of some columns that have a vector */
 	size_t sampled;
 	char name[32], seal[96];
@@ -88,11 +85,11 @@ void close_index(Index *index);
 /* The place of a column id, or -1. */
 int64_t place_of(const Index *index, int64_t id);
 
-/* The vector of a column, unlifted, into `to` (dimension floats). False where it has none. */
-bool vector_of(const Index *index, int64_t id, float *to);
+/* The vector of the column at a place, unlifted, into `to` (dimension floats). False where it has none. */
+bool vector_of(const Index *index, uint64_t place, float *to);
 
 typedef struct {
-	int64_t label;
+	uint32_t place; /* NOWHERE for a vector of no column */
 	float score;
 } Near;
 

@@ -428,9 +428,8 @@ static int64_t near_allowed(Search *s, uint64_t wanted, double share, Scored **t
 		*to = malloc((ask + 1) * sizeof(Scored));
 		int64_t count = found && *to ? nearest(index, s->vector, ask, found, s->message) : -1, kept = 0;
 		for (int64_t i = 0; i < count; i++) {
-			int64_t place = place_of(index, found[i].label);
-			if (place >= 0 && allowed(s, (uint64_t)place)) {
-				(*to)[kept++] = (Scored){(uint32_t)place, ordered(found[i].score)};
+			if (found[i].place != NOWHERE && allowed(s, found[i].place)) {
+				(*to)[kept++] = (Scored){found[i].place, ordered(found[i].score)};
 			}
 		}
 		free(found);
@@ -451,8 +450,8 @@ static int64_t weigh_allowed(Search *s, Scored **to) {
 	*to = malloc(WEIGHED * sizeof(Scored));
 	int64_t kept = 0;
 	for (uint64_t i = 0; *to && i < s->index->vectors; i++) {
-		int64_t place = place_of(s->index, s->index->labelled[i].label);
-		if (place < 0 || !allowed(s, (uint64_t)place) || !vector_of(s->index, s->index->labelled[i].label, s->other)) {
+		uint32_t place = s->index->placed[i];
+		if (place == NOWHERE || !allowed(s, place) || !vector_of(s->index, place, s->other)) {
 			continue;
 		}
 		if (kept == WEIGHED) {
@@ -460,7 +459,7 @@ static int64_t weigh_allowed(Search *s, Scored **to) {
 			*to = NULL;
 			return -1;
 		}
-		(*to)[kept++] = (Scored){(uint32_t)place, ordered(dot(s->other, s->vector, s->index->dimension))};
+		(*to)[kept++] = (Scored){place, ordered(dot(s->other, s->vector, s->index->dimension))};
 	}
 	return *to ? kept : -2;
 }
@@ -485,7 +484,7 @@ static bool by_vector(Search *s, uint64_t wanted) {
 		return false;
 	}
 	for (int64_t i = 0; i < count && s->request->mode == SEMANTIC; i++) {
-		if (vector_of(index, fact(index, near[i].place, ID), s->other)) {
+		if (vector_of(index, near[i].place, s->other)) {
 			float length = sqrtf(dot(s->other, s->other, index->dimension));
 			near[i].score = ordered(near[i].score / (length > 1e-9F ? length : 1e-9F));
 		}
@@ -635,7 +634,7 @@ static bool rank(Search *s) {
 	Mode mode = s->request->mode;
 	for (int64_t i = 0; i < s->count; i++) {
 		Hit *hit = &s->hits[i];
-		if (s->vector && vector_of(index, fact(index, (uint64_t)hit->place, ID), s->other)) {
+		if (s->vector && vector_of(index, (uint64_t)hit->place, s->other)) {
 			float length = sqrtf(dot(s->other, s->other, index->dimension));
 			hit->cosine = dot(s->other, s->vector, index->dimension) / (length > 1e-9F ? length : 1e-9F);
 		}
@@ -699,7 +698,7 @@ static bool take_vector(Search *s) {
 		SAY_TO(s, "out of memory");
 		return false;
 	}
-	if (s->query->place < 0 || !vector_of(s->index, fact(s->index, (uint64_t)s->query->place, ID), s->vector)) {
+	if (s->query->place < 0 || !vector_of(s->index, (uint64_t)s->query->place, s->vector)) {
 		free(s->vector);
 		s->vector = NULL;
 		return true;

