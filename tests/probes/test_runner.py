@@ -1,6 +1,9 @@
 """Runs: kept, resumed, compared; vectors from the cache; the catalogue."""
 
 import json
+import subprocess
+import sys
+import time
 from dataclasses import asdict
 
 import numpy as np
@@ -89,6 +92,31 @@ def test_a_run_that_was_cut_off_goes_on(counting, tmp_path):
     assert len(kept) == 2
     found = small(counting, tmp_path)
     assert figures(found) == figures(small(Counting("counting")))
+
+
+@pytest.mark.parametrize("results_kept", [1, 3])
+def test_a_run_that_was_killed_goes_on(tmp_path, results_kept):
+    """kill -9 at any moment after so many results: the same call keeps them and ends as a run in one piece does."""
+    asked = "probe run --models hash,bag-of-words --properties row_order,determinism --preset smoke --tables 4 --json"
+
+    def start(home):
+        command = [sys.executable, "-m", "tablelens", "-q", "--home", str(home), *asked.split()]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    kept = tmp_path / "killed" / "probes" / "results"
+    process = start(tmp_path / "killed")
+    while process.poll() is None and len(list(kept.glob("*.json"))) < results_kept:
+        time.sleep(0.001)
+    process.kill()
+    process.communicate()
+    times = {path: path.stat().st_mtime_ns for path in kept.glob("*.json")}
+    assert len(times) >= results_kept
+    done, whole = start(tmp_path / "killed"), start(tmp_path / "whole")
+    told = [process.communicate(timeout=200) for process in (done, whole)]
+    assert [done.returncode, whole.returncode] == [0, 0], told
+    runs = [results.as_run(json.loads(out)) for out, _ in told]
+    assert figures(runs[0]) == figures(runs[1])
+    assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
 def test_a_damaged_result_is_measured_again(counting, tmp_path):
