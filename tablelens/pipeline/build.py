@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -146,10 +147,8 @@ def encode_columns(
     known = set(catalog.encoded(encoder.revision).tolist())
     made = np.empty(len(places), np.uint64)
     progress.start("encode", len(places), 0)
-    for start in range(0, len(places), ENCODE_BATCH):
-        batch = places[start : start + ENCODE_BATCH]
-        texts = column_texts(columns, batch, postings, encoder.max_tokens, settings, encoder.reads)
-        made[start : start + len(batch)] = keys = contents_of(texts, encoder)
+    for batch, texts in _texts(columns, places, postings, encoder, settings):
+        made[batch] = keys = contents_of(texts, encoder)
         fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         if fresh:
             vectors = _encode(encoder, list(fresh.values()))
@@ -159,6 +158,25 @@ def encode_columns(
     progress.end()
     contents[~have] = made
     catalog.set_contents(ids, contents, encoder.revision)
+
+
+def _texts(
+    columns: pa.Table, places: Ids, postings: Postings, encoder: ColumnEncoder, settings: Settings
+) -> Iterator[tuple[Ids, list[ColumnText]]]:
+    """Texts of columns in batches, and which of ``places`` they are of.
+
+    Document frequency is counted in a column's own lake: no vector tells what other lakes of the home hold.
+    """
+    lakes = columns["lake"].combine_chunks().dictionary_encode().indices.to_numpy()
+    for lake in np.unique(lakes[places]):
+        own = np.flatnonzero(lakes == lake)
+        alone = len(own) == len(lakes)
+        part, held = (columns, postings) if alone else (columns.take(own), postings.only(own))
+        asked = np.flatnonzero(lakes[places] == lake)
+        for start in range(0, len(asked), ENCODE_BATCH):
+            batch = asked[start : start + ENCODE_BATCH]
+            theirs = np.searchsorted(own, places[batch])
+            yield batch, column_texts(part, theirs, held, encoder.max_tokens, settings, encoder.reads)
 
 
 def _contents(catalog: Catalog, ids: Ids, encoder: ColumnEncoder) -> tuple[Hashes, npt.NDArray[np.bool_]]:

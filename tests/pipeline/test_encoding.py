@@ -9,7 +9,7 @@ import pytest
 import tablelens.lake
 import tablelens.pipeline.crawl
 from tablelens.catalog.store import Catalog
-from tablelens.encoders import StaticEncoder
+from tablelens.encoders import StaticEncoder, load_encoder
 from tablelens.engines.base import InlineEngine
 from tablelens.lake import Lake
 from tablelens.pipeline.texts import contents_of
@@ -131,6 +131,20 @@ def test_a_lake_crawled_in_steps_has_the_vectors_of_one_crawled_at_once(home, tm
     crawl(fresh, folder, encoder, template=template)
     assert kept(home, encoder.revision) == kept(fresh, encoder.revision)
     assert len(kept(fresh, encoder.revision)) == 24
+
+
+def test_vectors_of_a_lake_do_not_tell_what_other_lakes_hold(home, folder, tmp_path, monkeypatch):
+    """Document frequencies, by which the values of a column are weighed, are those of its own lake."""
+    use(monkeypatch, load_encoder("deepjoin-static"))
+    other = make_lake(tmp_path / "other", {f"t{i}.csv": {"x": WORDS[i:]} for i in range(12)})
+    lakes = [Lake.open(where) for where in (home, tmp_path / "alone")]
+    lakes[0].crawl(other, engine=InlineEngine())
+    for lake in lakes:
+        lake.crawl(folder, engine=InlineEngine())
+    mixed, alone = (lake.only(["lake"]).view.generation for lake in lakes)
+    both = [made.vectors.vectors(np.sort(made.vectors.labels())) for made in (mixed, alone)]
+    assert len(both[0]) == 2
+    assert np.array_equal(*both)
 
 
 def test_columns_that_are_alike_are_encoded_once(home, folder, encoder):
