@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tablelens.profile.normalize import hash_cells, hash_value
+from tablelens.profile.normalize import hash_value, normalizer
 from tablelens.transtab.tables import numbers, texts
 
 ROWS = "rows"
@@ -63,7 +63,8 @@ def attach(key: Sequence[str | None], other: pa.Table, other_key: str, columns: 
 def hashes(cells: Sequence[str | None]) -> npt.NDArray[np.uint64]:
     """The hash of each cell's normalised value, shape (n,); NOTHING where a cell holds none."""
     distinct = list(dict.fromkeys(cells))
-    known = dict(zip(distinct, hash_cells([cell or "" for cell in distinct]), strict=True))
+    value_of = normalizer([cell for cell in distinct if cell])
+    known = {cell: hash_value(value_of(cell or "") or "") for cell in distinct}
     return np.fromiter((known[cell] for cell in cells), np.uint64, len(cells))
 
 

@@ -34,7 +34,7 @@ BY_RULE = frozenset({"symlink", "special", "format"})
 """Entries that a crawl leaves out by rule; anything else that it cannot take is a failure."""
 ATTEMPTS = 3
 """Crawls that try a file again whose reader crashed or ran out of time; others wait until the file changes."""
-PROFILE_VERSION = 6
+PROFILE_VERSION = 7
 """Rises when the same file would give another profile."""
 
 

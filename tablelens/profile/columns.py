@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from tablelens.profile.align import COLUMNS, NULL, ROWS, align
 from tablelens.profile.kinds import as_day, as_number, count_texts, kind_of
 from tablelens.profile.names import says_identifier
-from tablelens.profile.normalize import hash_value, normalize
+from tablelens.profile.normalize import hash_value, normalizer
 from tablelens.settings import Settings
 from tablelens.types import ColumnProfile, Kind, RawTable, TableProfile, ValueSet
 
@@ -190,8 +190,10 @@ def _distinct(cells: pa.Array) -> _Distinct:
     most: list[int] = []
     written = np.full(size, -1, np.int64)
     words: set[str] = set()
-    for i, (cell, count) in enumerate(zip(coded.dictionary.to_pylist(), totals.tolist(), strict=True)):
-        value = normalize(cell)
+    written_as = coded.dictionary.to_pylist()
+    value_of = normalizer(written_as)
+    for i, (cell, count) in enumerate(zip(written_as, totals.tolist(), strict=True)):
+        value = value_of(cell)
         if value is None:
             words.add(" ".join(cell.split()).lower())
             continue

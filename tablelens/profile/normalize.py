@@ -4,7 +4,8 @@ A cell's normalised value is made in this order:
 
 1. Unicode NFKC with case folding (``Ａ`` → ``a``, ``Straße`` → ``strasse``);
 2. white space at the ends dropped, inside folded to one space;
-3. null words (``""``, ``n/a``, ``null``, ``-`` …, see ``NULL_WORDS``) dropped: they are no value;
+3. null words (``""``, ``n/a``, ``null``, ``-`` …, see ``NULL_WORDS``) dropped: they are no value. ``NA`` is one among
+   codes of two letters, where it is Namibia or North America (``normalizer``);
 4. plain decimal numbers in one form (``+1.50`` → ``1.5``, ``5.0`` → ``5``, ``-0`` → ``0``). Leading zeros stay, for
    ``01001`` is a code and not a number; thousands separators and exponents stay as written.
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import numpy as np
 import xxhash
@@ -26,6 +27,10 @@ from tablelens.types import Hashes
 NULL_WORDS = frozenset(
     ["", "na", "n/a", "n.a.", "nan", "null", "none", "nil", "-", "--", "–", "—", ".", "#n/a", "?", r"\n"]
 )
+CODES = 20
+"""Distinct codes of two letters from which on a column is one of codes …"""
+CODES_SHARE = 0.9
+"""… if they are at least this share of its distinct cells."""
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?|([+-]?)\.(\d+)", re.ASCII)
 _NUMBER_START = frozenset("0123456789+-.")
 
@@ -36,11 +41,28 @@ def normalize(cell: str) -> str | None:
     >>> normalize("  New\tYork "), normalize("+1.50"), normalize("01001"), normalize("N/A")
     ('new york', '1.5', '01001', None)
     """
+    value = spelled(cell)
+    return None if value in NULL_WORDS else value
+
+
+def spelled(cell: str) -> str:
+    """A cell's normalised value, of a null word too: where NA is Namibia it is a value."""
     folded = cell.lower() if cell.isascii() else fold(cell)
     value = " ".join(folded.split())
-    if value in NULL_WORDS:
-        return None
-    return _number(value) if value[0] in _NUMBER_START else value
+    return _number(value) if value[:1] in _NUMBER_START else value
+
+
+def normalizer(cells: Collection[str]) -> Callable[[str], str | None]:
+    """How the cells of one column are normalised, told from its distinct cells: among codes, NA is one of them.
+
+    >>> codes = [first + second for first in "ABCDE" for second in "ABCDE"]
+    >>> normalizer(codes)("NA"), normalizer(["DE", "FR"])("NA")
+    ('na', None)
+    """
+    codes = sum(len(cell) == 2 and cell.isascii() and cell.isalpha() for cell in map(str.strip, cells))
+    if codes < max(CODES, CODES_SHARE * len(cells)):
+        return normalize
+    return lambda cell: normalize(cell) or ("na" if spelled(cell) == "na" else None)
 
 
 def hash_value(value: str) -> int:
@@ -49,8 +71,8 @@ def hash_value(value: str) -> int:
 
 
 def hash_cells(cells: Iterable[str]) -> Hashes:
-    """The hash of each cell's value, in the order of the cells, shape (n,); that of "" where a cell holds none."""
-    return np.fromiter((hash_value(normalize(cell) or "") for cell in cells), np.uint64)
+    """The hash of each cell's value, in the order of the cells, shape (n,); of null words too, which no set holds."""
+    return np.fromiter((hash_value(spelled(cell)) for cell in cells), np.uint64)
 
 
 def hash_values(values: Iterable[str]) -> Hashes:

@@ -16,6 +16,7 @@ from tablelens.discover import sql
 from tablelens.engines.base import InlineEngine
 from tablelens.lake import Lake
 from tablelens.profile.normalize import normalize
+from tablelens.testing import make_lake
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]))
 NAMES = ANY.filter(lambda name: name and "\0" not in name)
@@ -207,3 +208,14 @@ def test_no_row_is_joined_for_a_value_that_was_not_counted(pairs):
     """Long ids differ in their last digit only, which a double does not hold."""
     hit = pairs.explain("long ids/l.csv.v", "long ids/r.csv.v")
     assert len(duckdb.sql(hit.sql).fetchall()) == hit.evidence.join_rows == 23
+
+
+def test_namibia_is_joined(tmp_path, home):
+    """NA is a value in both columns of codes: counted, shown, and joined by the SQL."""
+    codes = [first + second for first in "ABCDE" for second in "EFGHI"]
+    folder = make_lake(tmp_path / "lake", {"a.csv": {"code": [*codes, "NA"]}, "b.csv": {"iso": ["NA", *codes[:22]]}})
+    lake = Lake.open(home, encoder="hash")
+    lake.crawl(folder, engine=InlineEngine())
+    (hit,) = lake.joins("b.iso", mode="equi").hits
+    assert (hit.evidence.containment, hit.evidence.unmatched) == (1, ())
+    assert ("NA", "NA") in duckdb.sql(hit.sql).fetchall()

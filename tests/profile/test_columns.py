@@ -212,3 +212,13 @@ def test_moments_are_compared_as_they_are_usually_written():
     for kind, texts in ((None, plain), ("UTC", zoned), ("Asia/Tokyo", zoned)):
         column = pa.chunked_array([pa.array(moments, pa.timestamp("us", kind))])
         assert as_strings(column).to_pylist() == texts
+
+
+def test_na_is_namibia_among_codes_and_nothing_elsewhere():
+    codes = [first + second for first in "ABCDE" for second in "EFGHI"]
+    among = profile([*codes, "NA", "n/a", None])
+    assert (among.distinct, among.nulls, among.null_words) == (26, 2, ("n/a",))
+    assert "NA" in among.cells
+    for cells in (codes[:10], [f"{code}{number}" for number, code in enumerate(codes)]):
+        elsewhere = profile([*cells, "NA"])
+        assert (elsewhere.distinct, elsewhere.nulls, elsewhere.null_words) == (len(cells), 1, ("na",))
