@@ -83,7 +83,7 @@ CREATE MACRO tablelens.main.up_to(hashes, bound, all_of_them) AS
                   ELSE len(list_filter(hashes, lambda h: h <= bound)) END, 1);
 
 -- The probability of a join by equality or by meaning, as tablelens/discover/rank.py has it; bridges are not walked here.
--- w holds the bias and the weights of equality, then those of meaning.
+-- w holds the bias and the weights of equality, then those of meaning, then those of bridges.
 CREATE MACRO tablelens.main.shrunk(containment, distinct_values) AS
     greatest(least((containment * distinct_values - 0.5) / (distinct_values + 0.5), 0.999), 0.001);
 

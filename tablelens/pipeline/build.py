@@ -90,7 +90,7 @@ def build_generation(
 def spoken_of(columns: pa.Table, words: WordIndex, encoder: ColumnEncoder, settings: Settings, folder: Path) -> Spoken:
     """What the SQL of the snapshot cannot tell from the catalogue."""
     calibration = Calibration.of(encoder.name)
-    ways = calibration.equality, calibration.meaning
+    ways = calibration.equality, calibration.meaning, calibration.bridge
     weights = [number for way in ways for number in (way.bias, *way.weights)]
     tables = columns.group_by(["lake", "table", "part", "table_id"]).aggregate([])
     names = pc.unique(columns["column"]).to_pylist()

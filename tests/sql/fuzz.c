@@ -10,6 +10,7 @@
 
 #include "joins.h"
 #include "text.h"
+#include "verdicts.h"
 
 typedef struct {
 	char name[256];
@@ -134,9 +135,19 @@ static void ask(const char *folder) {
 	}
 	Request request = {.k = 5, .threshold = 0.1, .kind = -1, .pair = -1, .candidates = 20, .min_distinct = 2};
 	request.weights[1] = 1;
+	char verdicts[4096], reference[64];
+	snprintf(verdicts, sizeof(verdicts), "%s/verdicts.json", folder);
 	for (uint64_t place = 0; place < index->columns && place < 24; place++) {
 		Query query = {0};
 		Answer answer = {0};
+		Judged *judged = NULL;
+		Name names[] = {name_of(index, place, LAKE), name_of(index, place, TABLE_NAME), name_of(index, place, COLUMN_NAME)};
+		snprintf(reference, sizeof(reference), "%.*s.%.*s", shown(names[1]), names[1].at, shown(names[2]), names[2].at);
+		find_column(index, reference, strlen(reference), message);
+		request.tables = (Name){place % 3 ? NULL : "*[a-w]*", 7};
+		request.lake = place % 7 ? (Name){NULL, 0} : names[0];
+		judged_of(index, verdicts, (int64_t)place, &judged, &request.judged_count, message);
+		request.judged = judged;
 		request.mode = (Mode)(place % 4);
 		request.pair = place % 5 ? -1 : (int64_t)(index->columns - 1 - place % index->columns);
 		if (query_of_place(index, (int64_t)place, &query, message) && find_joins(index, &query, &request, &answer, message)) {
@@ -144,7 +155,10 @@ static void ask(const char *folder) {
 			free(answer.hits);
 		}
 		free((void *)query.hashes);
+		free(judged);
 	}
+	request.lake = request.tables = (Name){NULL, 0};
+	request.judged_count = 0;
 	const char *cells[] = {"Austria", "BELGIUM", "chile", NULL, "\xff\xfe", "n/a", "1.50"};
 	size_t lengths[] = {7, 7, 5, 0, 2, 3, 4};
 	Query query;

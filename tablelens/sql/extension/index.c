@@ -284,6 +284,22 @@ static bool open_names(Index *index, const char *folder, Json manifest, char *me
 	return true;
 }
 
+static bool open_alignments(Index *index, const char *folder, Json manifest, char *message) {
+	uint64_t starts = 0, first = 0;
+	index->aligned_column = array(folder, "aligned_columns.npy", manifest, &index->aligned_columns_file, "<u4", 4, 1, &index->aligned, message);
+	index->aligned_starts = index->aligned_column ? array(folder, "aligned_starts.npy", manifest, &index->aligned_starts_file, "<i8", 8, 1, &starts, message) : NULL;
+	index->aligned_cells = index->aligned_starts ? array(folder, "aligned_cells.npy", manifest, &index->aligned_cells_file, "<u2", 2, 1, &index->aligned_total, message) : NULL;
+	index->aligned_first = index->aligned_cells ? array(folder, "aligned_first.npy", manifest, &index->aligned_first_file, "<u4", 4, 1, &first, message) : NULL;
+	if (!index->aligned_first) {
+		return false;
+	}
+	if (starts != index->aligned + 1 || first != index->aligned) {
+		SAY("the alignments of the index %s do not fit each other. Hint: %s", folder, CURE);
+		return false;
+	}
+	return true;
+}
+
 Index *open_index(const char *folder, char *message) {
 	char path[4096];
 	snprintf(path, sizeof(path), "%s/manifest.json", folder);
@@ -299,6 +315,7 @@ Index *open_index(const char *folder, char *message) {
 		} else if (!json_text(json_member(manifest, "blake3"), index->seal, sizeof(index->seal))) {
 			SAY("the manifest of the index %s has no checksum. Hint: %s", folder, CURE);
 		} else if (open_arrays(index, folder, manifest, message) && open_names(index, folder, manifest, message) &&
+		           open_alignments(index, folder, manifest, message) &&
 		           open_vectors(index, folder, manifest, message)) {
 			fclose(file);
 			free(text);
@@ -321,7 +338,8 @@ void close_index(Index *index) {
 	               &index->own_file,        &index->limits_file,     &index->labels_file,      &index->vectors_file,
 	               &index->codes_file,      &index->scales_file,     &index->list_starts_file, &index->graph.file,
 	               &index->centroids_file,  &index->region_starts_file, &index->regions_file, &index->text_file,
-	               &index->text_starts_file, &index->named_file,     &index->table_keys_file,  &index->table_at_file};
+	               &index->text_starts_file, &index->named_file,     &index->table_keys_file,  &index->table_at_file,
+	               &index->aligned_columns_file, &index->aligned_starts_file, &index->aligned_cells_file, &index->aligned_first_file};
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
 		unmap(maps[i]);
 	}
@@ -410,4 +428,38 @@ int64_t place_of(const Index *index, int64_t id) {
 		}
 	}
 	return low < index->columns && fact(index, low, ID) == id ? (int64_t)low : -1;
+}
+
+/* runs, with bounds -------------------------------------------------------------------------------------------- */
+
+static bool run_of(const int64_t *starts, const uint32_t *all, uint64_t total, uint64_t place, Run *run) {
+	int64_t start = starts[place], end = starts[place + 1];
+	if (start < 0 || end < start || (uint64_t)end > total) {
+		return false;
+	}
+	*run = (Run){all + start, (uint64_t)(end - start)};
+	return true;
+}
+
+bool own_of(const Index *index, uint64_t place, Run *run) {
+	return run_of(index->own_starts, index->own, index->postings, place, run);
+}
+
+bool holders_of(const Index *index, uint64_t value, Run *run) {
+	return run_of(index->starts, index->holders, index->postings, value, run);
+}
+
+double alike_names(const Index *index, const uint64_t *words, uint64_t count, uint64_t place) {
+	int64_t start = index->name_starts[place], end = index->name_starts[place + 1];
+	if (start < 0 || end < start || (uint64_t)end > index->words) {
+		return 0;
+	}
+	uint64_t theirs = (uint64_t)(end - start), both = 0;
+	for (uint64_t i = 0; i < theirs; i++) {
+		for (uint64_t j = 0; j < count; j++) {
+			both += index->name_words[start + (int64_t)i] == words[j];
+		}
+	}
+	uint64_t either = theirs + count - both;
+	return either ? (double)both / (double)either : 0;
 }

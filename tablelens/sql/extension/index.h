@@ -31,14 +31,18 @@ typedef struct {
 typedef struct Index {
 	Map facts_file, density_file, name_starts_file, name_words_file;
 	Map values_file, starts_file, columns_file, own_starts_file, own_file, limits_file;
+	Map aligned_columns_file, aligned_starts_file, aligned_cells_file, aligned_first_file;
 	Map text_file, text_starts_file, named_file, table_keys_file, table_at_file;
 	Map labels_file, vectors_file, codes_file, scales_file, list_starts_file, centroids_file, region_starts_file, regions_file;
-	uint64_t columns, values, postings, words, vectors, lists, regions, letters, texts, keys;
+	uint64_t columns, values, postings, words, vectors, lists, regions, letters, texts, keys, aligned, aligned_total;
 	const int64_t *facts; /* [columns][8] */
 	const double *density;
 	const int64_t *name_starts, *starts, *own_starts;
 	const uint64_t *name_words, *value, *limits;
 	const uint32_t *holders, *own;
+	const uint32_t *aligned_column, *aligned_first;
+	const int64_t *aligned_starts;
+	const uint16_t *aligned_cells;
 	const char *text; /* all names end to end */
 	const int64_t *text_starts;
 	const uint32_t *named; /* [columns][3] */
@@ -84,6 +88,18 @@ void close_index(Index *index);
 
 /* The place of a column id, or -1. */
 int64_t place_of(const Index *index, int64_t id);
+
+typedef struct {
+	const uint32_t *at;
+	uint64_t count;
+} Run;
+
+/* The values of a column, and the columns of a value; what they hold is to be checked. False where the index is damaged. */
+bool own_of(const Index *index, uint64_t place, Run *run);
+bool holders_of(const Index *index, uint64_t value, Run *run);
+
+/* Jaccard of the words of a name, hashed and ascending, and of a column's. */
+double alike_names(const Index *index, const uint64_t *words, uint64_t count, uint64_t place);
 
 /* The vector of the column at a place, unlifted, into `to` (dimension floats). False where it has none. */
 bool vector_of(const Index *index, uint64_t place, float *to);

@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bridges.h"
 #include "text.h"
 
 #define SAY(...) snprintf(message, MESSAGE, __VA_ARGS__)
 #define SAY_TO(s, text) snprintf((s)->message, MESSAGE, "%s", text)
 static const char *const DAMAGED = "the index is damaged. Hint: crawl again: no file is read anew";
-enum { WALK = 1500000, KIND_SAMPLE = 1000, WEIGHED = 50000, TEXT_FAMILY = 1, NUMBER_FAMILY = 2, DATE_FAMILY = 3 };
+enum { WALK = 1500000, KIND_SAMPLE = 1000, WEIGHED = 50000, FEWEST = 3, INTEGER_KIND = 1 };
 
 static int up(const void *a, const void *b) {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -33,30 +34,6 @@ static void sort(void *items, size_t count, size_t size, int (*order)(const void
 	if (count) {
 		qsort_r(items, count, size, order, (void *)with);
 	}
-}
-
-/* runs of the index, with bounds ------------------------------------------------------------------------------- */
-
-typedef struct {
-	const uint32_t *at;
-	uint64_t count;
-} Run;
-
-static bool run_of(const int64_t *starts, const uint32_t *all, uint64_t total, uint64_t place, Run *run) {
-	int64_t start = starts[place], end = starts[place + 1];
-	if (start < 0 || end < start || (uint64_t)end > total) {
-		return false;
-	}
-	*run = (Run){all + start, (uint64_t)(end - start)};
-	return true;
-}
-
-static bool own_of(const Index *index, uint64_t place, Run *run) {
-	return run_of(index->own_starts, index->own, index->postings, place, run);
-}
-
-static bool holders_of(const Index *index, uint64_t value, Run *run) {
-	return run_of(index->starts, index->holders, index->postings, value, run);
 }
 
 /* How many of `values`, ascending, a column holds; -1 where the index is damaged. */
@@ -135,13 +112,20 @@ typedef struct {
 	uint32_t *counts;
 	bool complete; /* counts are those of all values */
 	uint8_t *filtered; /* by text: 1 for the name of a table that may be a hit, 2 for one that may not; NULL without filters */
+	Bridges bridges;
 	Hit *hits;
 	int64_t count, room;
 	char *message;
 } Search;
 
-/* Whether a column is of the lake and the tables that the request names; a table is looked at once. */
+/* Whether a column is of the kind, the lake and the tables that the request names; a table is looked at once. */
 static bool passes(const Search *s, uint64_t place) {
+	if (s->request->kind >= 0 && KIND(fact(s->index, place, FLAGS)) != s->request->kind) {
+		return false;
+	}
+	if (!s->filtered) {
+		return true;
+	}
 	uint32_t table = s->index->named[place * NAMINGS + TABLE_NAME], lake = s->index->named[place * NAMINGS + LAKE];
 	if (table >= s->index->texts || lake >= s->index->texts) {
 		return false;
@@ -163,11 +147,30 @@ static bool allowed(const Search *s, uint64_t place) {
 	int64_t flags = fact(index, place, FLAGS);
 	bool enough = fact(index, place, STRENGTH) >= s->request->min_distinct ||
 	              (s->request->mode == AUTO && KEY(flags) && fact(index, place, DISTINCT) >= 2);
-	if (s->query->excluded || !enough || !USABLE(flags) || FAMILY(flags) != s->query->family ||
-	    fact(index, place, TABLE) == s->query->table || (s->request->kind >= 0 && KIND(flags) != s->request->kind)) {
-		return false;
+	return enough && !s->query->excluded && USABLE(flags) && FAMILY(flags) == s->query->family &&
+	       fact(index, place, TABLE) != s->query->table && passes(s, place);
+}
+
+/* Columns that may be reached over a bridge though they hold values of another family, as codes and names do. */
+static bool allowed_anyhow(const Search *s, uint64_t place) {
+	const Index *index = s->index;
+	int64_t flags = fact(index, place, FLAGS);
+	bool enough = fact(index, place, STRENGTH) >= s->request->min_distinct ||
+	              (s->request->mode == AUTO && KEY(flags) && fact(index, place, DISTINCT) >= 2);
+	bool named = FAMILY(flags) == TEXT_FAMILY && enough;
+	bool numbered = FAMILY(flags) == NUMBER_FAMILY && KIND(flags) == INTEGER_KIND && fact(index, place, DISTINCT) >= FEWEST &&
+	                says_identifier(index, place);
+	return !s->query->excluded && USABLE(flags) && (named || numbered) && fact(index, place, TABLE) != s->query->table && passes(s, place);
+}
+
+/* What people said of a column, 1 or 0, or -1. They have no part in mode deepjoin, which is the paper's. */
+static int64_t judged(const Search *s, uint64_t place) {
+	for (size_t i = 0; s->request->mode != DEEPJOIN && i < s->request->judged_count; i++) {
+		if (s->request->judged[i].place == place) {
+			return s->request->judged[i].joins;
+		}
 	}
-	return s->filtered ? passes(s, place) : true;
+	return -1;
 }
 
 /* Fills a hit with what is counted on a column that shares so many values. */
@@ -189,7 +192,7 @@ static void weigh(const Search *s, uint64_t place, int64_t shared, Hit *hit) {
 	reverse = reverse < 1 ? reverse : 1;
 	double both = containment * full < theirs_full ? containment * full : theirs_full;
 	double either = full + theirs_full - both;
-	*hit = (Hit){.place = (int64_t)place, .containment = containment, .reverse = reverse, .error = error};
+	*hit = (Hit){.place = (int64_t)place, .form = -1, .containment = containment, .reverse = reverse, .error = error};
 	hit->jaccard = both / (either > 1 ? either : 1);
 	hit->overlap = (int64_t)rint(both);
 	hit->cosine = NAN;
@@ -411,8 +414,9 @@ static float ordered(float score) {
 
 static int best_score(const void *a, const void *b, void *with) {
 	const Scored *x = a, *y = b;
-	if (x->score != y->score) {
-		return x->score < y->score ? 1 : -1;
+	double first_score = rint(x->score * 1e6), second_score = rint(y->score * 1e6); /* the last bits are no difference */
+	if (first_score != second_score) {
+		return first_score < second_score ? 1 : -1;
 	}
 	int64_t first = fact(with, x->place, ORDER), second = fact(with, y->place, ORDER);
 	return first < second ? -1 : first > second;
@@ -464,6 +468,8 @@ static int64_t weigh_allowed(Search *s, Scored **to) {
 	return *to ? kept : -2;
 }
 
+static int64_t count_one(const Search *s, uint64_t place);
+
 static bool by_vector(Search *s, uint64_t wanted) {
 	const Index *index = s->index;
 	uint64_t let = 0;
@@ -499,33 +505,74 @@ static bool by_vector(Search *s, uint64_t wanted) {
 			there = s->hits[j].place == near[i].place;
 		}
 		if (!there) {
-			int64_t shared = s->counts && s->complete ? s->counts[near[i].place]
-			                                          : count_in(index, s->values, s->value_count, near[i].place);
-			fine = add_hit(s, near[i].place, shared);
+			fine = add_hit(s, near[i].place, count_one(s, near[i].place));
 		}
 	}
 	free(near);
 	return fine;
 }
 
-/* ranking ------------------------------------------------------------------------------------------------------ */
+/* bridges and verdicts ----------------------------------------------------------------------------------------- */
 
-/* Jaccard of the words of two names. */
-static double alike(const Search *s, uint64_t place) {
-	int64_t start = s->index->name_starts[place], end = s->index->name_starts[place + 1];
-	if (start < 0 || end < start || (uint64_t)end > s->index->words) {
-		return 0;
+static int64_t count_one(const Search *s, uint64_t place) {
+	return s->counts && s->complete ? s->counts[place] : count_in(s->index, s->values, s->value_count, place);
+}
+
+static int hits_by_place(const void *a, const void *b, void *with) {
+	(void)with;
+	const Hit *x = a, *y = b;
+	return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* Columns that bridges lead to are hits too; those that are hits already get to know of their bridge. */
+static bool by_bridge(Search *s, uint64_t wanted) {
+	if (!find_bridges(s->index, s->query, s->values, s->value_count, wanted, s->request->pair, &s->bridges)) {
+		SAY_TO(s, DAMAGED);
+		return false;
 	}
-	const uint64_t *theirs = s->index->name_words + start;
-	uint64_t count = (uint64_t)(end - start), both = 0;
-	for (uint64_t i = 0; i < count; i++) {
-		for (uint64_t j = 0; j < s->query->word_count; j++) {
-			both += theirs[i] == s->query->words[j];
+	int64_t before = s->count;
+	sort(s->hits, (size_t)before, sizeof(Hit), hits_by_place, s->index);
+	bool fine = true;
+	for (size_t i = 0, at = 0; i < s->bridges.arrived && fine; i++) {
+		const Arrival *arrival = &s->bridges.arrivals[i];
+		while ((int64_t)at < before && s->hits[at].place < arrival->place) {
+			at++;
+		}
+		Hit *hit = (int64_t)at < before && s->hits[at].place == arrival->place ? &s->hits[at] : NULL;
+		if (!hit && allowed_anyhow(s, arrival->place)) {
+			fine = add_hit(s, arrival->place, count_one(s, arrival->place));
+			hit = fine ? &s->hits[s->count - 1] : NULL;
+		}
+		if (hit) {
+			hit->form = arrival->form;
+			hit->coverage = arrival->coverage;
 		}
 	}
-	uint64_t either = count + s->query->word_count - both;
-	return either ? (double)both / (double)either : 0;
+	return fine;
 }
+
+/* What people denied is no hit; what they confirmed is one. */
+static bool by_verdicts(Search *s) {
+	int64_t kept = 0;
+	for (int64_t i = 0; i < s->count; i++) {
+		if (judged(s, (uint64_t)s->hits[i].place) != 0) {
+			s->hits[kept++] = s->hits[i];
+		}
+	}
+	s->count = kept;
+	bool fine = true;
+	for (size_t v = 0; v < s->request->judged_count && fine; v++) {
+		uint32_t place = s->request->judged[v].place;
+		bool there = !s->request->judged[v].joins || !passes(s, place);
+		for (int64_t i = 0; i < s->count && !there; i++) {
+			there = s->hits[i].place == place;
+		}
+		fine = there || add_hit(s, place, count_in(s->index, s->values, s->value_count, place));
+	}
+	return fine;
+}
+
+/* ranking ------------------------------------------------------------------------------------------------------ */
 
 static double logistic(const double *weights, const double *signs, int count) {
 	double sum = weights[0];
@@ -539,18 +586,50 @@ static double between(double low, double value, double high) {
 	return value < low ? low : value > high ? high : value;
 }
 
-/* tablelens/discover/rank.py: that the join is right by equal values or by meaning. Bridges are not walked here. */
+static double logit_of(double share, double n) {
+	double shrunk = between(1e-3, (share * n - 0.5) / (n + 0.5), 1 - 1e-3);
+	return log(shrunk / (1 - shrunk));
+}
+
+/* That the join over the hit's bridge is right. */
+static double bridge_probability(const Search *s, const Hit *hit, double cosine) {
+	const Form *form = &s->bridges.forms[hit->form];
+	const Index *index = s->index;
+	double n = (double)s->query->distinct, theirs = (double)fact(index, (uint64_t)hit->place, DISTINCT);
+	uint64_t far = form->far[0];
+	int64_t start = index->name_starts[far], end = index->name_starts[far + 1];
+	bool sound = start >= 0 && end >= start && (uint64_t)end <= index->words;
+	double near_name = alike_names(index, s->query->words, s->query->word_count, form->near);
+	double far_name = sound ? alike_names(index, index->name_words + start, (uint64_t)(end - start), (uint64_t)hit->place) : 0;
+	double own = fact(index, form->near, TABLE) == s->query->table, values = hit->coverage * n;
+	double signs[BRIDGE] = {logit_of(hit->coverage, n),
+	                        log(between(1e-2, values / (theirs > 1 ? theirs : 1), 1)),
+	                        between(0, log2(form->witnesses), 3),
+	                        form->single,
+	                        form->apart < 1 ? form->apart : 1,
+	                        log(between(1, values, 200)),
+	                        near_name,
+	                        far_name,
+	                        own,
+	                        cosine};
+	return logistic(s->request->weights + EQUALITY + MEANING + 2, signs, BRIDGE);
+}
+
+/* tablelens/discover/rank.py: that the join is right by equal values, by meaning, or over a bridge. */
 static double probability(const Search *s, const Hit *hit) {
-	double n = (double)s->query->distinct, shrunk = between(1e-3, (hit->containment * n - 0.5) / (n + 0.5), 1 - 1e-3);
+	double n = (double)s->query->distinct, logit = logit_of(hit->containment, n), shrunk = 1 / (1 + exp(-logit));
 	double cosine = isnan(hit->cosine) ? 0 : between(0, hit->cosine, 1);
-	double names = alike(s, (uint64_t)hit->place), text = s->query->family == TEXT_FAMILY;
+	double names = alike_names(s->index, s->query->words, s->query->word_count, (uint64_t)hit->place);
+	double text = s->query->family == TEXT_FAMILY;
 	double key = (double)KEY(fact(s->index, (uint64_t)hit->place, FLAGS)), sparse = 1 - s->index->density[hit->place];
-	double equality[EQUALITY] = {log(shrunk / (1 - shrunk)), cosine, names, key, text, sparse, names * (1 - text),
-	                             between(0, (shrunk - 0.2) / 0.15, 1)};
+	double equality[EQUALITY] = {logit, cosine, names, key, text, sparse, names * (1 - text), between(0, (shrunk - 0.2) / 0.15, 1)};
 	double meaning[MEANING] = {cosine, names, cosine * names};
 	double none = 1 - logistic(s->request->weights, equality, EQUALITY);
 	if (s->vector) {
 		none *= 1 - logistic(s->request->weights + EQUALITY + 1, meaning, MEANING);
+	}
+	if (hit->form >= 0) {
+		none *= 1 - bridge_probability(s, hit, cosine);
 	}
 	return isnan(none) ? 0 : 1 - none; /* of a damaged file */
 }
@@ -565,8 +644,13 @@ static double score_of(const Search *s, const Hit *hit, int64_t place) {
 	case DEEPJOIN:
 		return (double)(s->count - place);
 	default: {
-		double detour = s->request->mode == AUTO && hit->containment < DIRECT ? DETOUR : 1;
-		return hit->probability * (1 + hit->containment) / 2 * detour;
+		bool direct = hit->containment >= DIRECT;
+		double arrives = direct || hit->containment > hit->coverage ? hit->containment : hit->coverage;
+		double score = hit->probability * (1 + arrives) / 2;
+		if (s->query->family == TEXT_FAMILY && FAMILY(fact(s->index, (uint64_t)hit->place, FLAGS)) != TEXT_FAMILY) {
+			score *= DETOUR; /* codes and names say more than numbers do */
+		}
+		return s->request->mode == AUTO && !direct ? score * DETOUR : score;
 	}
 	}
 }
@@ -619,8 +703,9 @@ static void finish(const Search *s, Hit *hit) {
 
 static int by_score(const void *a, const void *b, void *with) {
 	const Hit *x = a, *y = b;
-	if (x->score != y->score) {
-		return x->score < y->score ? 1 : -1;
+	double first_score = rint(x->score * 1e6), second_score = rint(y->score * 1e6); /* the last bits are no difference */
+	if (first_score != second_score) {
+		return first_score < second_score ? 1 : -1;
 	}
 	if (x->jaccard != y->jaccard) {
 		return x->jaccard < y->jaccard ? 1 : -1;
@@ -638,8 +723,12 @@ static bool rank(Search *s) {
 			float length = sqrtf(dot(s->other, s->other, index->dimension));
 			hit->cosine = dot(s->other, s->vector, index->dimension) / (length > 1e-9F ? length : 1e-9F);
 		}
-		hit->probability = probability(s, hit);
+		int64_t said = judged(s, (uint64_t)hit->place);
+		hit->probability = said >= 0 ? (double)said : probability(s, hit);
 		hit->score = score_of(s, hit, i);
+		if (said > 0 && mode != EQUI && s->request->pair < 0) { /* what people confirmed comes first */
+			hit->score += (double)s->count;
+		}
 	}
 	sort(s->hits, (size_t)s->count, sizeof(Hit), by_score, index);
 	if (mode == SEMANTIC && !alternate(s)) {
@@ -749,12 +838,18 @@ bool find_joins(const Index *index, const Query *query, const Request *request, 
 	}
 	bool fine = take_filters(&s) && find_values(&s) && take_vector(&s);
 	if (fine && request->pair >= 0) {
-		fine = add_hit(&s, (uint64_t)request->pair, count_in(index, s.values, s.value_count, (uint64_t)request->pair));
+		fine = add_hit(&s, (uint64_t)request->pair, count_in(index, s.values, s.value_count, (uint64_t)request->pair)) && by_bridge(&s, 0);
 	} else if (fine && !query->excluded) {
 		fine = mode == DEEPJOIN || by_values(&s, wanted);
 		if (fine && mode != EQUI && s.vector) {
 			fine = by_vector(&s, mode == DEEPJOIN ? wanted : wanted / 2);
 		}
+		if (fine && (mode == AUTO || mode == SEMANTIC)) {
+			fine = by_bridge(&s, wanted);
+		}
+	}
+	if (fine && request->pair < 0 && mode != DEEPJOIN) {
+		fine = by_verdicts(&s);
 	}
 	if (fine && rank(&s)) {
 		*answer = (Answer){s.hits, s.count, hubness(&s)};
@@ -762,6 +857,7 @@ bool find_joins(const Index *index, const Query *query, const Request *request, 
 		fine = false;
 		free(s.hits);
 	}
+	free_bridges(&s.bridges);
 	free(s.filtered);
 	free(s.values);
 	free(s.counts);

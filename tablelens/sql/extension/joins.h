@@ -2,7 +2,13 @@
 #pragma once
 #include "names.h"
 
-enum { EQUALITY = 8, MEANING = 3, WEIGHTS = EQUALITY + MEANING + 2 };
+enum { EQUALITY = 8, MEANING = 3, BRIDGE = 10, WEIGHTS = EQUALITY + MEANING + BRIDGE + 3 };
+enum { TEXT_FAMILY = 1, NUMBER_FAMILY = 2, DATE_FAMILY = 3 };
+typedef struct {
+	uint32_t place;
+	bool joins;
+} Judged;
+
 typedef enum { AUTO, EQUI, SEMANTIC, DEEPJOIN } Mode;
 
 typedef struct {
@@ -11,10 +17,12 @@ typedef struct {
 	int64_t per_table;
 	double threshold;
 	int kind; /* only columns of it; -1 for any */
+	const Judged *judged; /* what people said of the query's column and others */
+	size_t judged_count;
 	Name lake, tables; /* only columns of this lake, of tables that match; .at is NULL for any */
 	int64_t pair;        /* the place of the only column to weigh, or -1 */
 	int64_t candidates, min_distinct;
-	double weights[WEIGHTS]; /* bias and weights of equality, then those of meaning */
+	double weights[WEIGHTS]; /* bias and weights of equality, of meaning, of a bridge */
 } Request;
 
 typedef struct {
@@ -31,6 +39,8 @@ typedef struct {
 
 typedef struct {
 	int64_t place, overlap;
+	int form; /* of the best bridge, or -1 */
+	double coverage;
 	double containment, reverse, jaccard, error, cosine, probability, score;
 	int64_t join_rows;
 	double explosion;

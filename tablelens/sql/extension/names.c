@@ -166,6 +166,20 @@ int64_t find_named(const Index *index, Name lake, Name table, Name column) {
 	return -1;
 }
 
+bool says_identifier(const Index *index, uint64_t place) {
+	static const char *const words[] = {"code", "codes", "fips", "gss", "id",  "ids",    "iso", "key", "nr",  "no",
+	                                    "num",  "number", "pk",  "uid", "uuid", "zip"};
+	int64_t start = index->name_starts[place], end = index->name_starts[place + 1];
+	for (int64_t i = start; start >= 0 && (uint64_t)end <= index->words && i < end; i++) {
+		for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++) {
+			if (index->name_words[i] == hash_bytes(words[w], strlen(words[w]))) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 bool has_lake(const Index *index, Name lake) {
 	for (uint64_t place = 0; place < index->columns; place++) {
 		if (same(name_of(index, place, LAKE), lake)) {

@@ -21,6 +21,9 @@ int64_t find_column(const Index *index, const char *reference, size_t length, ch
 /* The place of a column by its lake, table and own name, or -1. */
 int64_t find_named(const Index *index, Name lake, Name table, Name column);
 
+/* Whether a column's name says that it tells things apart instead of measuring them. */
+bool says_identifier(const Index *index, uint64_t place);
+
 /* Whether there is such a lake; whether a name of a table matches a pattern of * ? [abc] [!abc]. */
 bool has_lake(const Index *index, Name lake);
 bool matches(Name pattern, Name text);

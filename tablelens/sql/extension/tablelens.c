@@ -2,9 +2,12 @@
 
    It is built against DuckDB's stable C extension API v1.2.0. Indexes are looked for below $TABLELENS_HOME, or the nearest
    `.tablelens` upward, as it was when the extension was loaded; SQL names them by number and gives no paths. */
+#define _GNU_SOURCE
 #include "duckdb/duckdb_extension.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +15,7 @@
 
 #include "joins.h"
 #include "text.h"
+#include "verdicts.h"
 
 DUCKDB_EXTENSION_EXTERN
 
@@ -188,9 +192,15 @@ static Index *answer_row(const Column *args, idx_t row, Answer *answer, char *me
 	Request request;
 	Query query = {0};
 	uint64_t words[NAME_WORDS];
+	Judged *judged = NULL;
+	char verdicts[sizeof(home) + 32];
+	snprintf(verdicts, sizeof(verdicts), "%s/verdicts.json", home);
 	bool fine = request_of(args, row, index, &request, message) && query_of(args, row, index, words, &query, message);
+	fine = fine && judged_of(index, verdicts, query.place, &judged, &request.judged_count, message);
+	request.judged = judged;
 	fine = fine && find_joins(index, &query, &request, answer, message);
 	free((void *)query.hashes);
+	free(judged);
 	if (!fine) {
 		give_back(index);
 	}
@@ -236,6 +246,55 @@ static void put_hits(duckdb_vector list, idx_t at, const Answer *answer, const I
 	}
 }
 
+/* many rows ---------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+	Answer answer;
+	Index *index;  /* to be given back; NULL where there is an error */
+	char *message; /* NULL where memory ran out */
+} Result;
+
+typedef struct {
+	const Column *args;
+	Result *results;
+	idx_t rows;
+	atomic_size_t next;
+} Job;
+
+enum { MOST_HELPERS = 64, ROWS_EACH = 8 };
+static int64_t threads = 1; /* of DuckDB, as they were set when the extension was loaded */
+static atomic_int helping;  /* threads of ours, of all statements */
+
+static void *answer_rows(void *given) {
+	Job *job = given;
+	char message[MESSAGE];
+	for (idx_t row; (row = atomic_fetch_add(&job->next, 1)) < job->rows;) {
+		Result *result = &job->results[row];
+		*message = 0;
+		result->index = answer_row(job->args, row, &result->answer, message);
+		result->message = result->index ? NULL : strdup(message);
+	}
+	return NULL;
+}
+
+/* Answers all rows of a chunk, with helpers where they are many: DuckDB itself gives each chunk to one thread. */
+static void answer_all(Job *job) {
+	pthread_t helpers[MOST_HELPERS];
+	int started = 0;
+	while (started < MOST_HELPERS && (idx_t)started + 1 < job->rows / ROWS_EACH) {
+		if (atomic_fetch_add(&helping, 1) >= threads - 1 || pthread_create(&helpers[started], NULL, answer_rows, job)) {
+			atomic_fetch_sub(&helping, 1);
+			break;
+		}
+		started++;
+	}
+	answer_rows(job);
+	for (int i = 0; i < started; i++) {
+		pthread_join(helpers[i], NULL);
+		atomic_fetch_sub(&helping, 1);
+	}
+}
+
 static void ask(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
 	Column args[ARGUMENTS];
 	for (int i = 0; i < ARGUMENTS; i++) {
@@ -243,29 +302,37 @@ static void ask(duckdb_function_info info, duckdb_data_chunk input, duckdb_vecto
 	}
 	duckdb_vector error = duckdb_struct_vector_get_child(output, 0), list = duckdb_struct_vector_get_child(output, 1);
 	duckdb_list_entry *entries = duckdb_vector_get_data(list);
+	Job job = {.args = args, .rows = duckdb_data_chunk_get_size(input)};
+	job.results = calloc(job.rows + 1, sizeof(Result));
+	if (!job.results) {
+		duckdb_scalar_function_set_error(info, "out of memory");
+		return;
+	}
+	answer_all(&job);
 	idx_t put = 0;
-	for (idx_t row = 0; row < duckdb_data_chunk_get_size(input); row++) {
-		char message[MESSAGE] = "";
-		Answer answer = {0};
-		Index *index = answer_row(args, row, &answer, message);
+	for (idx_t row = 0; row < job.rows; row++) {
+		Result *result = &job.results[row];
 		entries[row] = (duckdb_list_entry){put, 0};
-		if (!index) {
-			duckdb_vector_assign_string_element(error, row, message);
+		if (!result->index) {
+			duckdb_vector_assign_string_element(error, row, result->message ? result->message : "out of memory");
 			set_null(list, row);
+			free(result->message);
 			continue;
 		}
 		set_null(error, row);
-		if (duckdb_list_vector_reserve(list, put + (idx_t)answer.count) != DuckDBSuccess) {
+		idx_t count = (idx_t)result->answer.count;
+		if (duckdb_list_vector_reserve(list, put + count) != DuckDBSuccess) {
 			duckdb_scalar_function_set_error(info, "out of memory");
 		} else {
-			put_hits(list, put, &answer, index);
-			entries[row].length = (uint64_t)answer.count;
-			put += (idx_t)answer.count;
+			put_hits(list, put, &result->answer, result->index);
+			entries[row].length = count;
+			put += count;
 			duckdb_list_vector_set_size(list, put);
 		}
-		give_back(index);
-		free(answer.hits);
+		give_back(result->index);
+		free(result->answer.hits);
 	}
+	free(job.results);
 }
 
 /* cells -------------------------------------------------------------------------------------------------------- */
@@ -393,8 +460,24 @@ static bool add(duckdb_connection connection, const char *name, const char *argu
 	return fine;
 }
 
+/* How many threads DuckDB was told to use; 1 where it does not say. */
+static int64_t count_threads(duckdb_connection connection) {
+	duckdb_result result;
+	int64_t found = 1;
+	if (duckdb_query(connection, "SELECT current_setting('threads')::BIGINT", &result) == DuckDBSuccess) {
+		duckdb_data_chunk chunk = duckdb_fetch_chunk(result);
+		if (chunk && duckdb_data_chunk_get_size(chunk) == 1) {
+			found = *(int64_t *)duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
+		}
+		duckdb_destroy_data_chunk(&chunk);
+	}
+	duckdb_destroy_result(&result);
+	return found;
+}
+
 DUCKDB_EXTENSION_ENTRYPOINT(duckdb_connection connection, duckdb_extension_info info, struct duckdb_extension_access *access) {
 	find_home();
+	threads = count_threads(connection);
 	bool fine = add(connection, "tablelens_ask", "TTtTTTITTTTIDd", answer_type(), ask);
 	fine = fine && add(connection, "tablelens_normalize", "T", type_of('T'), normalized);
 	fine = fine && add(connection, "tablelens_containment", "tt", type_of('D'), containment);
