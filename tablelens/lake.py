@@ -271,11 +271,13 @@ class Lake:
     ) -> RowIndex:
         """Train a row encoder on the first rows of tables, encode them, and keep both in the home.
 
+        A training that was cut off goes on, if tables, rows and epochs are the same.
+
         Args:
             tables: a glob of table names.
             rows: how many of each table.
             epochs: rounds of the training.
-            told: is called with the name of each table that is read.
+            told: is called with the name of each table that is read, and after each epoch.
 
         Raises:
             UsageError: no table matches, or none has rows.
@@ -292,7 +294,8 @@ class Lake:
                 read.append((lake, name, typed(self.table(f"{lake}:{name}", rows).data, self.settings)))
         if not read:
             raise UsageError(f"no table matches {tables!r}", f"{len(named):,} tables are there: `tablelens status`")
-        made: RowIndex = similar.RowIndex.build(read, epochs=epochs)
+        resume = self.home / "rows.partial"
+        made: RowIndex = similar.RowIndex.build(read, epochs=epochs, resume=resume, told=told or (lambda _: None))
         made.save(self.home)
         return made
 
@@ -304,8 +307,10 @@ class Lake:
             UnknownTable: no such table, or its rows were not indexed.
             UsageError: no such row.
         """
-        name = self.view.value("table", int(self.view.table_places(table)[0]))
-        found: list[SimilarRow] = _rows_module().RowIndex.load(self.home).similar(name, row, k, others=others)
+        place = int(self.view.table_places(table)[0])
+        lake, name = self.view.value("lake", place), self.view.value("table", place)
+        index, lakes = _rows_module().RowIndex.load(self.home), list(self._generation.roots)
+        found: list[SimilarRow] = index.similar(name, row, k, lake=lake, others=others, lakes=lakes)
         return found
 
     def row(self, table: str, row: int) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from tablelens.errors import UsageError
-from tablelens.transtab.estimator import TransTabClassifier, TransTabRegressor
+from tablelens.transtab.classifier import TransTabClassifier
+from tablelens.transtab.regressor import TransTabRegressor
 from tablelens.transtab.tables import numbers, texts
 
 METRICS = {"auc": "classes", "accuracy": "classes", "r2": "numbers"}
@@ -66,7 +67,7 @@ class Rows:
 
     name = "transtab"
 
-    def __init__(self, metric: str, base: pa.Table, seed: int = 0, epochs: int = 40) -> None:
+    def __init__(self, metric: str, base: pa.Table, seed: int = 0, epochs: int = 20) -> None:
         self.metric, self.base, self.seed, self.epochs = metric, base, seed, epochs
         self._trained: dict[bytes, Any] = {}
 
@@ -77,7 +78,7 @@ class Rows:
             rows = train.tobytes()
             if rows not in self._trained:
                 kind = TransTabRegressor if METRICS[self.metric] == "numbers" else TransTabClassifier
-                model = kind(members=1, epochs=self.epochs, patience=5, random_state=self.seed, rate=1e-3)
+                model = kind(members=1, epochs=self.epochs, random_state=self.seed)
                 self._trained[rows] = model.fit(self.base.take(pa.array(train)), target[train])
             model = copy.deepcopy(self._trained[rows]).set_params(epochs=max(self.epochs // 2, 1))
             model.partial_fit(table.take(pa.array(train)), target[train])

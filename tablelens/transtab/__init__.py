@@ -15,9 +15,19 @@ from tablelens.transtab.tokenize import Featurizer, Rows
 from tablelens.transtab.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from tablelens.transtab.estimator import TransTabClassifier, TransTabEncoder, TransTabRegressor
+    from tablelens.transtab.classifier import TransTabClassifier
+    from tablelens.transtab.encoder import TransTabEncoder
+    from tablelens.transtab.estimator import PAPER
+    from tablelens.transtab.regressor import TransTabRegressor
 
+_MODULES = {
+    "PAPER": "estimator",
+    "TransTabClassifier": "classifier",
+    "TransTabEncoder": "encoder",
+    "TransTabRegressor": "regressor",
+}
 __all__ = [
+    "PAPER",
     "Featurizer",
     "Rows",
     "TransTabClassifier",
@@ -30,9 +40,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """The estimators, imported when they are first asked for."""
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module("tablelens.transtab.estimator"), name)
+        return getattr(import_module(f"tablelens.transtab.{_MODULES[name]}"), name)
     except ModuleNotFoundError as error:
         raise MissingExtra.of(error.name or "torch", "models", f"tablelens.transtab.{name}") from error

@@ -21,8 +21,8 @@ from torch import nn
 
 from tablelens.errors import ModelError
 from tablelens.transtab.model import Config, TransTab
+from tablelens.transtab.objectives import Supervised
 from tablelens.transtab.tokenize import Featurizer, Scale
-from tablelens.transtab.training import Supervised
 from tablelens.transtab.vocabulary import Vocabulary, known_digest
 
 FORMAT = 1
@@ -89,7 +89,7 @@ def load(folder: Path, device: str | torch.device = "cpu") -> Bundle:
         raise ModelError(
             f"{folder} does not hold a row model that this tablelens reads: {error}", "train anew"
         ) from error
-    if found["known"] != known_digest() and found["model"]["words"] == "known":
+    if found["known"] != known_digest() and found["model"]["words"] != "random":
         warnings.warn(
             f"{folder} was trained with other word vectors than this tablelens ships: words it has not met count as "
             "unknown until it is trained on them",

@@ -30,6 +30,7 @@ from tablelens.types import Vectors
 BINS = 8
 """Pieces of the piece-wise linear basis of numbers."""
 BASIS = BINS + 2
+WORDS = ("known", "random", "both")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class Config:
     """The model's form. The defaults of width, depth and heads are the paper's (section 3)."""
 
     cells: Literal["fused", "words"] = "fused"
-    words: Literal["known", "random"] = "known"
-    """What words start from: the default encoder's vectors, or chance as in the paper."""
+    words: Literal["known", "random", "both"] = "known"
+    """What words start from: the default encoder's vectors, linearly mapped; chance as in the paper; or their sum."""
     width: int = 128
     layers: int = 2
     heads: int = 8
@@ -47,8 +48,10 @@ class Config:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.cells not in ("fused", "words") or self.words not in ("known", "random"):
-            raise UsageError(f"cells={self.cells!r}, words={self.words!r}", "cells: fused, words; words: known, random")
+        if self.cells not in ("fused", "words") or self.words not in WORDS:
+            raise UsageError(
+                f"cells={self.cells!r}, words={self.words!r}", f"cells: fused, words; words: {', '.join(WORDS)}"
+            )
         if self.width % self.heads or min(self.width, self.layers, self.heads, self.hidden) < 1:
             raise UsageError(
                 f"width {self.width}, layers {self.layers}, heads {self.heads}, hidden {self.hidden}",
@@ -65,7 +68,7 @@ class WordTable(nn.Module):
         super().__init__()
         self.config = config
         self.table = nn.Parameter(torch.empty(0, config.width))
-        if config.words == "known":
+        if config.words != "random":
             self.register_buffer("known", torch.empty(0, 128))
             self.lift = nn.Linear(128, config.width, bias=False)
         self.norm = nn.LayerNorm(config.width)
@@ -79,11 +82,11 @@ class WordTable(nn.Module):
         if len(words) == have:
             return
         fresh, width = words.used[have:], self.config.width
-        if self.config.words == "known":
+        if self.config.words != "random":
             more = torch.from_numpy(known_words(words, fresh)).to(self.table.device) * (not self.stale)
             self.known = torch.cat([self.known, more])
-            rows = np.zeros((len(fresh), width), np.float32)
-        else:
+        rows = np.zeros((len(fresh), width), np.float32)
+        if self.config.words != "known":
             rows = random_words(fresh, width, self.config.seed)
         added = torch.from_numpy(rows).to(self.table.device)
         self.table = nn.Parameter(torch.cat([self.table.data, added]))
@@ -91,7 +94,7 @@ class WordTable(nn.Module):
     def forward(self, words: Tensor) -> Tensor:
         """(V,) rows to (V, d)."""
         vectors = self.table[words]
-        if self.config.words == "known":
+        if self.config.words != "random":
             vectors = vectors + self.lift(self.known[words])
         return self.norm(vectors)  # type: ignore[no-any-return]
 

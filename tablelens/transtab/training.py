@@ -1,143 +1,59 @@
 """Train on one table or on several with different columns: supervised, or by contrast of vertical partitions.
 
-Batches come from one table at a time, the tables' batches in a shuffled order. What is minimised is an ``Objective``;
-the weights of the epoch with the least loss on the validation rows are kept (early stopping, section 3).
+Batches come from one table at a time, the tables' batches in a shuffled order. What is minimised: objectives.py.
+There are two ways to end: the paper's, at one rate until a loss on validation rows rises (section 3), and ours, which
+learns from all rows for so many epochs at a rate that falls to zero, each batch seeing a part of the columns only.
 """
 
 from __future__ import annotations
 
-import copy
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tablelens.errors import ModelError, UsageError
-from tablelens.transtab import contrastive
-from tablelens.transtab.model import Head, TransTab, rows_at_once
+from tablelens.transtab.model import TransTab, rows_at_once
+from tablelens.transtab.resume import History, Kept, task_of
 from tablelens.transtab.tokenize import Featurizer, Ints, Rows
 
 Part = tuple[Rows, Tensor | None]
 """Rows of one table and their targets, (n,): class numbers, numbers, or None."""
 
 
+WARM = 0.1
+"""Share of a training in which a falling rate rises first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to train. Rate, batch and patience are the paper's for ``cells="words"`` (section 3)."""
+    """How to train. Rate, batch, epochs and patience are the paper's (section 3)."""
 
     epochs: int = 100
-    patience: int = 10
+    patience: int | None = 10
+    """Epochs without a lesser loss on validation rows after which it ends, the best epoch's weights kept; None trains
+    all epochs at a rate that falls to zero."""
     batch: int = 64
     rate: float = 1e-4
     decay: float = 0.0
+    hide: float = 0.0
+    """Share of the columns that a batch does not see, others in each."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 2 or self.patience < 1 or not 0 < self.rate < 1 or self.decay < 0:
+        least = min(self.epochs, self.batch - 1, 1 if self.patience is None else self.patience)
+        if least < 1 or not 0 < self.rate < 1 or self.decay < 0 or not 0 <= self.hide < 1:
             raise UsageError(
                 f"epochs {self.epochs}, batch {self.batch}, patience {self.patience}, rate {self.rate}, "
-                f"decay {self.decay}",
-                "epochs and patience at least 1, batch at least 2, rate between 0 and 1, decay 0 or more",
+                f"decay {self.decay}, hide {self.hide}",
+                "epochs and patience at least 1, batch at least 2, rate between 0 and 1, decay 0 or more, hide a share",
             )
-
-
-@dataclass
-class History:
-    """Losses by epoch, mean by row; the epoch whose weights were kept; seconds."""
-
-    train: list[float] = field(default_factory=list)
-    valid: list[float] = field(default_factory=list)
-    best: int = -1
-    seconds: float = 0.0
-
-
-class Objective(Protocol):
-    """What is minimised: a module with its own weights, called on a batch."""
-
-    whole: bool
-    """Whether the loss needs all rows of a batch at once."""
-
-    def __call__(self, model: TransTab, featurizer: Featurizer, rows: Rows, targets: Tensor | None) -> Tensor:
-        """The mean loss of a batch."""
-        ...
-
-
-class Supervised(nn.Module):
-    """Cross-entropy of classes, or squared error of numbers, by a head on z_cls."""
-
-    whole = False
-
-    def __init__(self, width: int, task: Literal["classes", "numbers"], outputs: int) -> None:
-        super().__init__()
-        self.task, self.head = task, Head(width, outputs)
-
-    def forward(self, model: TransTab, featurizer: Featurizer, rows: Rows, targets: Tensor | None) -> Tensor:
-        """The mean loss of a batch."""
-        assert targets is not None
-        outputs = self.head(model(featurizer, rows))
-        if self.task == "numbers":
-            return F.mse_loss(outputs[:, 0], targets.float())
-        if outputs.shape[1] == 1:
-            return F.binary_cross_entropy_with_logits(outputs[:, 0], targets.float())
-        return F.cross_entropy(outputs, targets)
-
-
-class Contrast(nn.Module):
-    """VPCL: vertical partitions of the columns as views, a linear projection, one of the losses of contrastive.py.
-
-    Args:
-        width: of z_cls.
-        loss: ``supervised`` (eq. 5), ``self`` (eq. 4), ``shipped`` (the released code; with targets supervised).
-        count: partitions.
-        overlap: share of a partition's columns that it takes over from its neighbour.
-        shuffle: draw the partitions anew for each batch, else as the columns come.
-        pair: of more than two partitions take two at random, as the paper says; else all, as its code does.
-        temperature: None takes 1 for the paper's losses and 10 for the shipped one.
-    """
-
-    whole = True
-
-    def __init__(
-        self,
-        width: int,
-        loss: Literal["supervised", "self", "shipped"] = "self",
-        *,
-        count: int = 3,
-        overlap: float = 0.5,
-        shuffle: bool = True,
-        pair: bool = False,
-        temperature: float | None = None,
-        seed: int = 0,
-    ) -> None:
-        super().__init__()
-        self.loss, self.count, self.overlap, self.shuffle, self.pair = loss, count, overlap, shuffle, pair
-        self.temperature = temperature if temperature is not None else (10.0 if loss == "shipped" else 1.0)
-        self.projection = nn.Linear(width, width, bias=False)
-        self.rng = np.random.default_rng(seed)
-
-    def forward(self, model: TransTab, featurizer: Featurizer, rows: Rows, targets: Tensor | None) -> Tensor:
-        """The mean loss of a batch."""
-        views = torch.stack([self.projection(model(featurizer, view)) for view in self.views(rows)], 1)
-        if self.loss == "shipped":
-            return contrastive.shipped(views, targets, self.temperature)
-        if self.loss == "supervised":
-            assert targets is not None
-            return contrastive.supervised(views, targets, self.temperature)
-        return contrastive.self_supervised(views, self.temperature)
-
-    def views(self, rows: Rows) -> list[Rows]:
-        """The rows as seen through each partition."""
-        names = [name for name, _ in rows.columns]
-        random = self.rng if self.shuffle and self.training else None
-        parts = contrastive.partitions(names, min(self.count, len(names)), self.overlap, random)
-        if self.pair and len(parts) > 2:
-            parts = [parts[place] for place in self.rng.choice(len(parts), 2, replace=False)]
-        return [rows.select(part) for part in parts]
 
 
 def fit(
@@ -149,8 +65,9 @@ def fit(
     options: Options,
     *,
     told: Callable[[int, float, float], None] | None = None,
+    kept: Path | None = None,
 ) -> History:
-    """Train in place and keep the best epoch's weights. Without validation rows the last epoch's.
+    """Train in place. With validation rows and patience the best epoch's weights are kept, else the last one's.
 
     Args:
         model: takes up the words and columns of the featurizer first.
@@ -160,42 +77,101 @@ def fit(
         valid: tables to stop early on.
         options: how to train.
         told: is called after each epoch with its number, and the mean loss on training and on validation rows.
+        kept: a file for the state after each epoch; the same training, begun again, goes on from there and ends with
+            the same weights.
 
     Raises:
         ModelError: a loss is not finite, or there are no rows; the model keeps the best weights so far.
     """
     if not sum(len(rows) for rows, _ in train):
         raise ModelError("there are no rows to train on", "give at least two rows")
-    start, history = time.perf_counter(), History()
+    start, patience = time.perf_counter(), options.patience if valid else None
     model.grow(featurizer)
     both = nn.ModuleList([model, objective])
-    optimizer = torch.optim.AdamW(both.parameters(), lr=options.rate, weight_decay=options.decay)
-    best, kept = np.inf, copy.deepcopy(both.state_dict())
-    for epoch in range(options.epochs):
-        torch.manual_seed(options.seed * 100_003 + epoch)
-        both.train()
-        total, seen = 0.0, 0
-        for rows, targets in batches(train, options.batch, np.random.default_rng((options.seed, epoch))):
-            loss = step(model, objective, featurizer, rows, targets, optimizer)
-            total, seen = total + loss * len(rows), seen + len(rows)
-        history.train.append(total / seen)
-        history.valid.append(mean_loss(model, objective, featurizer, valid, options) if valid else total / seen)
-        if not np.isfinite(history.train[-1]) or not np.isfinite(history.valid[-1]):
-            both.load_state_dict(kept)
-            raise ModelError(
-                f"the loss of epoch {epoch + 1} is {history.train[-1]}, on validation rows {history.valid[-1]}",
-                f"train with a smaller rate than {options.rate}",
-            )
-        if told is not None:
-            told(epoch, history.train[-1], history.valid[-1])
-        if history.valid[-1] < best or not valid:
-            best, kept, history.best = history.valid[-1], copy.deepcopy(both.state_dict()), epoch
-        elif epoch - history.best >= options.patience:
-            break
-    both.load_state_dict(kept)
+    optimizer = torch.optim.AdamW(_groups(both, options.decay), lr=options.rate)
+    state = Kept(kept, both, optimizer, "" if kept is None else task_of(both, options, [*train, *valid]))
+    history = state.begin()
+    with one_thread():
+        while len(history.train) < options.epochs and (patience is None or history.since_best < patience):
+            epoch = len(history.train)
+            torch.manual_seed(options.seed * 100_003 + epoch)
+            history.train.append(_epoch(model, objective, featurizer, train, options, optimizer, epoch))
+            ended = mean_loss(model, objective, featurizer, valid, options) if valid else history.train[-1]
+            history.valid.append(ended)
+            if not np.isfinite(history.train[-1]) or not np.isfinite(ended):
+                state.end()
+                raise ModelError(
+                    f"the loss of epoch {epoch + 1} is {history.train[-1]}, on validation rows {ended}",
+                    f"train with a smaller rate than {options.rate}",
+                )
+            state.epoch(history, better=patience is None or ended < history.least)
+            if told is not None:
+                told(epoch, history.train[-1], ended)
+    state.end()
     both.eval()
     history.seconds = time.perf_counter() - start
     return history
+
+
+def _groups(both: nn.Module, decay: float) -> list[dict[str, object]]:
+    """Weight matrices, which decay, and all else, which does not."""
+    matrices = [weight for weight in both.parameters() if weight.ndim > 1]
+    rest = [weight for weight in both.parameters() if weight.ndim < 2]
+    return [{"params": matrices, "weight_decay": decay}, {"params": rest, "weight_decay": 0.0}]
+
+
+def _epoch(
+    model: TransTab,
+    objective: nn.Module,
+    featurizer: Featurizer,
+    train: Sequence[Part],
+    options: Options,
+    optimizer: torch.optim.Optimizer,
+    epoch: int,
+) -> float:
+    """All rows once; the mean loss."""
+    model.train()
+    objective.train()
+    rng = np.random.default_rng((options.seed, epoch))
+    count, total, seen = sum(len(rows) for rows, _ in train), 0.0, 0
+    for rows, targets in batches(train, options.batch, rng):
+        if options.patience is None:
+            done = (epoch + (seen + len(rows) / 2) / count) / options.epochs
+            for group in optimizer.param_groups:
+                group["lr"] = options.rate * falling(done)
+        part = rows if objective.whole else hidden(rows, options.hide, rng)
+        total += step(model, objective, featurizer, part, targets, optimizer) * len(rows)
+        seen += len(rows)
+    return total / seen
+
+
+def falling(done: float) -> float:
+    """The factor of the rate when a share of the training is done: up in its first tenth, then half a cosine down.
+
+    >>> [round(falling(done), 2) for done in (0.05, 0.1, 0.5, 1.0)]
+    [0.5, 0.98, 0.5, 0.0]
+    """
+    return min(1.0, done / WARM) * (1 + math.cos(math.pi * done)) / 2
+
+
+def hidden(rows: Rows, share: float, rng: np.random.Generator) -> Rows:
+    """The rows without a share of their columns; at least one is left."""
+    if not share or len(rows.columns) < 2:
+        return rows
+    left = rng.random(len(rows.columns)) >= share
+    left[rng.integers(len(left))] |= not left.any()
+    return rows.select([name for (name, _), stays in zip(rows.columns, left, strict=True) if stays])
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Train on one thread: batches are small, and threads that wait for one another cost more than they bring."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def step(
