@@ -10,8 +10,9 @@ from litestar.params import QueryParameter
 
 from tablelens.discover.condition import condition_of
 from tablelens.discover.evidence import held_cells
+from tablelens.discover.matching import mapped_conditions, transformed_condition, unequal_pairs
 from tablelens.discover.query import query_of_place
-from tablelens.engines.rows import JOINED, JoinTask, Source
+from tablelens.engines.rows import JOINED, JoinTask, Mapping, Source, cut
 from tablelens.errors import UnknownColumn
 from tablelens.types import Bridge
 
@@ -96,8 +97,22 @@ class ColumnController(Controller):
         """What two columns share, whether the pair would be found or not."""
         snapshot = snapshot_of(request)
         left, right = snapshot.place(column_id), snapshot.place(other_id)
-        found = await service.run(snapshot.lake.explain_at, left, right)
-        return wire.hit(snapshot, found)
+        found = await service.run(snapshot.lake.explain_at, left, right, service.rows)
+        return wire.hit(snapshot, found.hit)
+
+    @get("/{column_id:str}/joins/{other_id:str}/mapping", operation_id="mapCells",
+         summary="Which cell of one column stands for which of another", opt=LAKE, operation_class=RowsOperation,
+         responses=documented(422))  # fmt: skip
+    async def mapping(
+        self, request: Request[Any, Any, Any], service: Served, column_id: ColumnId, other_id: OtherId,
+        rows: RowLimit = 50, form: Format = "json",
+    ) -> Response[Rows]:  # fmt: skip
+        """Rows of left, right, how (equal, transformed, similar) and score; equal cells first, then the surest."""
+        snapshot = snapshot_of(request)
+        left, right = snapshot.place(column_id), snapshot.place(other_id)
+        fetch = wanted(rows, form, service.settings)
+        pairs = await service.run(snapshot.lake.map_cells_at, left, right, service.rows)
+        return respond(cut(pairs.slice(0, fetch), service.settings.max_cell_chars), rows, form)
 
     @get("/{column_id:str}/joins/{other_id:str}/rows", operation_id="runJoin", summary="Run a join",
          opt=LAKE, operation_class=RowsOperation, responses=documented(422))  # fmt: skip
@@ -122,9 +137,20 @@ def joined(service: Service, snapshot: Snapshot, left: int, right: int, rows: in
     """(rows, SQL) of the join of two columns."""
     if snapshot.number_of(left) == snapshot.number_of(right):
         raise UnknownColumn("both columns are of the same table", "name columns of two tables")
-    hit = snapshot.lake.explain_at(left, right)
-    task = JoinTask(tuple(_chain(snapshot, left, right, hit.evidence.bridge)), rows)
-    return service.rows(JOINED, task), hit.sql
+    found = snapshot.lake.explain_at(left, right, service.rows)
+    hit = found.hit
+    by = hit.evidence.matching.joined_by if hit.evidence.matching else "equality"
+    if found.pairs is None or by == "equality":
+        task = JoinTask(tuple(_chain(snapshot, left, right, hit.evidence.bridge)), rows)
+        return service.rows(JOINED, task), hit.sql
+    query = query_of_place(snapshot.view, left)
+    sources = [source_of(snapshot, snapshot.number_of(place)) for place in (left, right)]
+    if by == "transformation":
+        on = transformed_condition(query, right, found.pairs, ("t0", "t1"))
+        return service.rows(JOINED, JoinTask(((sources[0], ""), (sources[1], on.sql)), rows)), hit.sql
+    over, on = mapped_conditions(query, right, found.pairs, ("t0", "m", "t1"))
+    mapping = Mapping(tuple(unequal_pairs(found.pairs)), over.sql)
+    return service.rows(JOINED, JoinTask(((sources[0], ""), (sources[1], on.sql)), rows, mapping)), hit.sql
 
 
 def _chain(snapshot: Snapshot, left: int, right: int, bridge: Bridge | None) -> Iterator[tuple[Source, str]]:

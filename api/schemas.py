@@ -150,6 +150,31 @@ class Bridge(Out):
     examples: Annotated[list[tuple[str, str]], Meta(description="a cell of the query, and the one that stands for it")]
 
 
+class CellPair(Out):
+    """A cell of the query and the one of the hit that stands for it."""
+
+    left: str
+    right: str
+    how: Annotated[str, Meta(description="transformed or similar")]
+    score: Annotated[float, Meta(description="probability that both mean the same")]
+
+
+class CellMatching(Out):
+    """Which cells stand for which: equal ones, transformed ones, ones written alike."""
+
+    containment: Annotated[float, Meta(description="semantic containment: share of the query's values with a match")]
+    reverse_containment: float
+    equal: int
+    transformed: int
+    similar: int
+    examples: Annotated[list[CellPair], Meta(description="some matches of cells that are not equal")]
+    unmatched: list[str]
+    transformation: Annotated[str, Meta(description="what turns the cells of one column into the other's, or empty")]
+    turned: Annotated[str, Meta(description="the side whose cells the transformation is of: left or right")]
+    joined_by: Annotated[str, Meta(description="what the SQL joins by: equality, transformation or mapping")]
+    whole: Annotated[bool, Meta(description="all cells were read, not only those that the catalogue keeps")]
+
+
 class Evidence(Out):
     """The proof: what both columns really share."""
 
@@ -165,6 +190,7 @@ class Evidence(Out):
     error: Annotated[float, Meta(description="standard error of the containment, 0 where it is exact")]
     cosine: float | None = None
     bridge: Bridge | None = None
+    matching: CellMatching | None = None
 
 
 class Hit(Out):

@@ -81,7 +81,16 @@ def evidence(snapshot: Snapshot, e: types.Evidence) -> out.Evidence:
         cardinality=e.cardinality, join_rows=e.join_rows, explosion=e.explosion, matched=list(e.matched),
         unmatched=list(e.unmatched), error=e.error, cosine=e.cosine,
         bridge=None if e.bridge is None else bridge(snapshot, e.bridge),
+        matching=None if e.matching is None else matching(e.matching),
     )  # fmt: skip
+
+
+def matching(found: types.CellMatching) -> out.CellMatching:
+    """What the cells say one by one."""
+    pairs = [out.CellPair(left=p.left, right=p.right, how=p.how, score=p.score) for p in found.examples]
+    plain = ("containment", "reverse_containment", "equal", "transformed", "similar", "transformation", "turned")
+    told = {name: getattr(found, name) for name in (*plain, "joined_by", "whole")}
+    return out.CellMatching(**told, examples=pairs, unmatched=list(found.unmatched))
 
 
 def hit(snapshot: Snapshot, found: types.Hit) -> out.Hit:

@@ -38,7 +38,16 @@ EXIT_CODES = (
 API = {
     "The lake": {"tablelens.lake": ("Lake",), "tablelens.settings": ("Settings",)},
     "Answers": {
-        "tablelens.types": ("Answer", "Hit", "ColumnRef", "Evidence", "CrawlReport", "RawTable"),
+        "tablelens.types": (
+            "Answer",
+            "Hit",
+            "ColumnRef",
+            "Evidence",
+            "CellMatching",
+            "CellPair",
+            "CrawlReport",
+            "RawTable",
+        ),
         "tablelens.discover.tables": ("TableHit",),
         "tablelens.discover.paths": ("JoinPath", "Step"),
         "tablelens.discover.joins": ("Request",),

@@ -39,6 +39,7 @@ from tablelens.errors import IndexMismatch, MissingExtra, NoLake, UnknownColumn,
 from tablelens.index import generation
 from tablelens.index.words import WordIndex
 from tablelens.pipeline.crawl import Plan, Refresh, crawl, forget, make_plan, profile_config
+from tablelens.pipeline.explain import Explained, Run, explain_columns, matched_pairs, run_limited
 from tablelens.pipeline.texts import column_text
 from tablelens.pipeline.train import TrainReport, train
 from tablelens.profile.columns import profile_column
@@ -159,13 +160,40 @@ class Lake:
         return self.answer(query, k=k, mode=mode, **options)
 
     def explain(self, left: str, right: str) -> Hit:
-        """The evidence on one pair of columns, whether it would be found or not."""
-        return self.explain_at(self.view.parse(left), self.view.parse(right))
+        """The evidence on one pair of columns, whether it would be found or not.
 
-    def explain_at(self, left: int, right: int) -> Hit:
+        Where values differ, the cells of both files are compared one by one (``evidence.matching``), in a worker
+        process with the limits of a crawl.
+        """
+        return self.explain_at(self.view.parse(left), self.view.parse(right)).hit
+
+    def explain_at(self, left: int, right: int, run: Run | None = None) -> Explained:
+        """The same for columns by their places in the view, with the pairs of cells; ``run`` reads files elsewhere."""
+        said = judged(self.view, left, self.verdicts())
+        return explain_columns(self.view, left, right, said, run or self._worker[1])
+
+    def evidence_at(self, left: int, right: int) -> Hit:
+        """What the value sets alone say of two columns by their places; no file is read."""
+        return explain_join(query_of_place(self.view, left), right, judged=judged(self.view, left, self.verdicts()))
+
+    def map_cells(self, left: str, right: str) -> pa.Table:
+        """Which cell of one column stands for which of another: a table of left, right, how and score.
+
+        Every distinct cell that has a match is there: how is ``equal``, ``transformed`` or ``similar``, score the
+        probability that both mean the same.
+
+        Raises:
+            UnreadableFile: a file is not there any more, or cannot be read.
+        """
+        return self.map_cells_at(self.view.parse(left), self.view.parse(right))
+
+    def map_cells_at(self, left: int, right: int, run: Run | None = None) -> pa.Table:
         """The same for columns by their places in the view."""
-        query = query_of_place(self.view, left)
-        return explain_join(query, right, judged=self._judged(query))
+        return matched_pairs(self.view, left, right, run or self._worker[1]).table
+
+    @cached_property
+    def _worker(self) -> tuple[LocalEngine, Run]:
+        return run_limited(self.settings)
 
     def verdict(self, left: str, right: str, joins: bool | None, note: str = "") -> Verdict:
         """Say whether two columns join, or take it back (``joins=None``). It outlives crawls and ranks at once.

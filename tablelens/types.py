@@ -21,6 +21,9 @@ Family = Literal["text", "number", "date", ""]
 """What a column's values are compared as: columns of different families do not join."""
 Mode = Literal["auto", "equi", "semantic", "deepjoin"]
 Cardinality = Literal["1:1", "1:n", "n:1", "n:m"]
+Turned = Literal["left", "right"]
+"""Which column's cells a transformation is of."""
+JoinedBy = Literal["equality", "transformation", "mapping"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +257,41 @@ class Bridge:
 
 
 @dataclass(frozen=True, slots=True)
+class CellPair:
+    """A cell of the query and the one of the candidate that stands for it."""
+
+    left: str
+    right: str
+    how: str
+    """equal (as values are compared), transformed or similar."""
+    score: float
+    """Probability that both mean the same; 1 for equal cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellMatching:
+    """Which cells of the query stand for which of the candidate: equal ones, transformed ones, ones written alike."""
+
+    containment: float
+    """Semantic containment: share of the query's distinct values that have a match."""
+    reverse_containment: float
+    """Share of the candidate's that are a match."""
+    equal: int
+    transformed: int
+    similar: int
+    examples: tuple[CellPair, ...] = ()
+    """Some matches of cells that are not equal, the surest first."""
+    unmatched: tuple[str, ...] = ()
+    transformation: str = ""
+    """What turns the cells of the one column into those of the other, in words."""
+    turned: Turned = "left"
+    joined_by: JoinedBy = "equality"
+    """What the SQL joins by."""
+    whole: bool = True
+    """All cells were read; else only those that the catalogue keeps."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What was counted on the two value sets; nothing in it is estimated unless ``error`` is above zero."""
 
@@ -274,6 +312,8 @@ class Evidence:
     cosine: float | None = None
     bridge: Bridge | None = None
     """The way over other tables, where more of the query's values arrive so than by equality."""
+    matching: CellMatching | None = None
+    """What the cells say one by one, where they were compared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ ORDER = (
     ("contextualize",),
     ("encoders",),
     ("index",),
-    ("discover",),
+    ("discover", "match"),
     ("training", "transtab", "augment"),
     ("engines",),
     ("pipeline",),

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
+import pyarrow as pa
+import pyarrow.parquet
 
 from tablelens.cli import show
 from tablelens.cli.main import PARTIAL, cli, error_document, hint, json_option, lake_of, path_type, write_json
 from tablelens.discover.joins import MODES
+from tablelens.discover.matching import MAPPING
 from tablelens.discover.paths import JoinPath
+from tablelens.discover.sql import file_literal
 from tablelens.errors import TablelensError, UsageError
 from tablelens.lake import Lake
 
@@ -125,22 +130,44 @@ def search(ctx: click.Context, words: tuple[str, ...], k: int, as_json: bool) ->
 @cli.command()
 @click.argument("left", metavar="TABLE.COLUMN")
 @click.argument("right", metavar="TABLE.COLUMN")
+@click.option(
+    "--map", "target", metavar="FILE.parquet", type=path_type(dir_okay=False), help="Write which cell stands for which."
+)
 @json_option
 @click.pass_context
-def explain(ctx: click.Context, left: str, right: str, as_json: bool) -> None:
+def explain(ctx: click.Context, left: str, right: str, target: Path | None, as_json: bool) -> None:
     """The evidence on one pair of columns, and the SQL of the join.
+
+    Where values differ, cells are compared one by one: equal, transformed (zeros, prefixes, parts, accents …) or
+    written alike. The SQL then applies the transformation, or joins over a mapping of cells.
 
     \b
     Example:
       tablelens explain world/countries.iso2 aviation/airports.iso_country
+      tablelens explain finance/iso4217.ENTITY world/countries.country --map entities.parquet
     """
     lake = lake_of(ctx)
-    hit = lake.explain(left, right)
+    found = lake.explain_at(lake.view.parse(left), lake.view.parse(right))
+    hit = found.hit
+    if target is not None:
+        pairs = found.pairs.table if found.pairs is not None else lake.map_cells(left, right)
+        hit = replace(hit, sql=_mapped(pairs, target, hit.sql))
     if as_json:
         query = lake.query(left)
         write_json({"query": {"table": query.table, "column": query.name}, **show.hit_document(hit)})
         return
     show.evidence(hit, left)
+
+
+def _mapped(pairs: pa.Table, target: Path, sql: str) -> str:
+    """Write pairs of cells into a file; the SQL then reads that file where it reads one."""
+    if target.suffix.lower() != ".parquet":
+        raise UsageError(f"cannot write {target.name!r}", "the file's name ends in .parquet")
+    try:
+        pyarrow.parquet.write_table(pairs, target)
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror or error}", "choose another file") from error
+    return sql.replace(f"read_parquet('{MAPPING}')", f"read_parquet({file_literal(str(target.absolute()))})")
 
 
 @cli.command()

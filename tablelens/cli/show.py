@@ -6,6 +6,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console as RichConsole
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from tablelens.types import Answer, Bridge, Evidence, Hit, Verdict
+from tablelens.types import Answer, Bridge, CellMatching, Evidence, Hit, Verdict
 
 BAR = 5
 FILE_WIDTH = 110
@@ -117,6 +118,7 @@ def evidence(hit: Hit, left: str) -> None:
         ("matched", ", ".join(e.matched) or "–"),
         ("unmatched", ", ".join(e.unmatched) or "–"),
         *_bridge_rows(e.bridge),
+        *_matching_rows(e.matching),
         *(("note", note) for note in hit.notes),
     ]
     table(("", ""), [(name, plain(value, 160)) for name, value in rows])
@@ -135,6 +137,19 @@ def _bridge_rows(bridge: Bridge | None) -> list[tuple[object, object]]:
     ]
 
 
+def _matching_rows(found: CellMatching | None) -> list[tuple[object, object]]:
+    if found is None:
+        return []
+    counts = f"{found.equal:,} equal, {found.transformed:,} transformed, {found.similar:,} similar"
+    pairs = ", ".join(f"{pair.left} → {pair.right} ({pair.score:.2f})" for pair in found.examples[:4])
+    rows: list[tuple[object, object]] = [
+        ("semantic", f"{bar(found.containment)} {found.containment:.1%} of the values match cell by cell: {counts}")
+    ]
+    if found.transformation:
+        rows.append(("transform", f"the {found.turned} column, {found.transformation}"))
+    return [*rows, *([("for example", pairs)] if pairs else [])]
+
+
 def _error(e: Evidence) -> str:
     return f" (± {1.96 * e.error:.1%}, from a sketch)" if e.error else ""
 
@@ -148,7 +163,8 @@ def hit_document(hit: Hit) -> dict[str, Any]:
         "reverse_containment": e.reverse_containment, "jaccard": e.jaccard, "cosine": e.cosine,
         "overlap": e.overlap, "error": e.error, "cardinality": e.cardinality, "join_rows": e.join_rows,
         "explosion": e.explosion, "hub": hit.hub, "matched": list(e.matched), "unmatched": list(e.unmatched),
-        "bridge": None if e.bridge is None else bridge_document(e.bridge), "verdict": hit.verdict,
+        "bridge": None if e.bridge is None else bridge_document(e.bridge),
+        "matching": None if e.matching is None else asdict(e.matching), "verdict": hit.verdict,
         "notes": list(hit.notes), "sql": hit.sql,
     }  # fmt: skip
 

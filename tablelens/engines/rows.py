@@ -39,11 +39,21 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Mapping:
+    """Pairs of cells, the table m with columns left and right, and the condition that ties it to t0."""
+
+    pairs: tuple[tuple[str, str], ...]
+    condition: str
+
+
+@dataclass(frozen=True, slots=True)
 class JoinTask:
     """A join to run: ``chain`` holds (source, condition) of the tables t0, t1 and so on; the first has no condition."""
 
     chain: tuple[tuple[Source, str], ...]
     rows: int
+    mapping: Mapping | None = None
+    """What stands between t0 and the others, where cells differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +130,12 @@ def joined_rows(task: JoinTask, settings: Settings) -> pa.Table:
         table = read_part(Path(source.path), source.part, settings)
         names.append(table.data.column_names)
         con.register(f"t{place}", table.data)
-    return _ran(con, _select(names, [on for _, on in task.chain], task.rows), settings)
+    over = ""
+    if task.mapping is not None:
+        left, right = ([pair[side] for pair in task.mapping.pairs] for side in (0, 1))
+        con.register("m", pa.table({"left": pa.array(left, pa.string()), "right": pa.array(right, pa.string())}))
+        over = f"LEFT JOIN m ON {task.mapping.condition} "
+    return _ran(con, _select(names, [on for _, on in task.chain], task.rows, over), settings)
 
 
 @told
@@ -201,12 +216,12 @@ _CLOSED = {
 """What a connection that runs the joins of strangers may not do."""
 
 
-def _select(names: Sequence[Sequence[str]], conditions: Sequence[str], rows: int) -> str:
+def _select(names: Sequence[Sequence[str]], conditions: Sequence[str], rows: int, over: str = "") -> str:
     fresh = unique(name for table in names for name in table)
     picks = [f"t{place}.{sql.identifier(name)}" for place, table in enumerate(names) for name in table]
     columns = ", ".join(f"{pick} AS {sql.identifier(name)}" for pick, name in zip(picks, fresh, strict=True))
     joins = " ".join(f"JOIN t{place} ON {on}" for place, on in enumerate(conditions) if place)
-    return f"SELECT {columns} FROM t0 {joins} LIMIT {int(rows)}"
+    return f"SELECT {columns} FROM t0 {over}{joins} LIMIT {int(rows)}"
 
 
 def unique(names: Iterable[str]) -> list[str]:

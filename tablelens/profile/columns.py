@@ -178,6 +178,16 @@ def value_set(hashes: npt.NDArray[np.uint64], settings: Settings) -> ValueSet:
     return ValueSet(ordered[: settings.sketch_values].copy(), len(ordered), exact=False)
 
 
+def distinct_cells(data: pa.ChunkedArray) -> tuple[list[str], bool]:
+    """A cell of each distinct value, the most frequent first, and whether no value comes twice.
+
+    >>> distinct_cells(pa.chunked_array([["b", "a", "B", None, "b"]]))
+    (['b', 'a'], False)
+    """
+    found = _distinct(as_strings(data))
+    return found.cells, len(found.cells) == len(data)
+
+
 def _distinct(cells: pa.Array) -> _Distinct:
     """Distinct values in order of falling count, then hash: the order of rows has no part in it."""
     coded = cells.dictionary_encode()

@@ -139,7 +139,7 @@ class Answering:
         if reference is None and values is None:
             raise UsageError("neither a column nor values are given", "NULL is none")
         if pair is not None and reference is not None:
-            found: Sequence[Hit] = [lake.explain_at(_place(lake, reference), _place(lake, pair))]
+            found: Sequence[Hit] = [lake.evidence_at(_place(lake, reference), _place(lake, pair))]
         elif reference is not None:
             found = lake.joins_at(_place(lake, reference), threshold=threshold, **options).hits
         else:

@@ -21,6 +21,7 @@ HIT = {
         "unmatched",
         "verdict",
         "bridge",
+        "matching",
     ),
     *("notes", "sql"),
 }
