@@ -5,12 +5,15 @@ import threading
 
 import duckdb
 import pytest
+from litestar.testing import TestClient
+from tablelens.api import create_app
 
 from tablelens.cli import main
 from tablelens.discover.joins import MODES
 from tablelens.engines.base import InlineEngine
 from tablelens.errors import IndexFault, NoLake, UsageError
 from tablelens.lake import Lake
+from tablelens.settings import Settings
 from tablelens.sql import register
 from tablelens.testing import make_lake
 
@@ -47,13 +50,26 @@ def test_sql_answers_as_the_lake_does(connection, crawled, column, mode):
     assert connection.execute(ANSWER, [column, mode]).fetchall() == by_lake(crawled, column, mode)
 
 
-@pytest.mark.parametrize("column", COLUMNS)
-def test_sql_answers_as_the_command_line_does(connection, crawled, column, capsys):
-    with pytest.raises(SystemExit):
-        main(["--home", str(crawled.home), "joins", column, "-k", "5", "--json"])
-    hits = json.loads(capsys.readouterr().out)["hits"]
-    told = [tuple(hit[name] for name in ("lake", "table", "column", "kind", *FIELDS)) for hit in hits]
-    assert connection.execute(ANSWER, [column, "auto"]).fetchall() == told
+@pytest.mark.parametrize("mode", MODES)
+def test_command_line_rest_and_sql_give_the_same(connection, crawled, mode, capsys):
+    with TestClient(create_app(crawled.home, Settings(rate_per_minute=0), hosts=["testserver.local"])) as client:
+        for column in COLUMNS:
+            with pytest.raises(SystemExit):
+                main(["--home", str(crawled.home), "joins", column, "-k", "5", "--mode", mode, "--json"])
+            told = json.loads(capsys.readouterr().out)["hits"]
+            by_command = [tuple(hit[name] for name in ("lake", "table", "column", "kind", *FIELDS)) for hit in told]
+            id_ = client.get("/v1/columns", params={"name": column}).json()["id"]
+            served = client.get(f"/v1/columns/{id_}/joins", params={"k": 5, "mode": mode}).json()
+            by_rest = [
+                (
+                    *(hit["column"][name] for name in ("lake", "table", "name", "kind")),
+                    *(hit["evidence"].get(name, hit.get(name)) for name in FIELDS),
+                )
+                for hit in served["hits"]
+            ]
+            by_sql = connection.execute(ANSWER, [column, mode]).fetchall()
+            assert by_sql == by_command
+            assert by_sql == by_rest
 
 
 @pytest.mark.parametrize("mode", ["auto", "equi", "deepjoin"])

@@ -24,8 +24,6 @@ def test_under_this_duckdb(path, client, crawled, request):
 
 @pytest.mark.parametrize(("path", "client"), CASES, ids=NAMES)
 def test_under_duckdb_2(path, client, crawled, under_duckdb_2, request):
-    if client == "python":
-        pytest.skip("the encoder of the tests is known to this process alone")
     extension = (request.getfixturevalue("extension"),) if client == "extension" else ()
     code, said = under_duckdb_2("sqllogic.py", path, crawled.home, client, *extension)
     assert code == 0, said
