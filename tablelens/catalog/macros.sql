@@ -119,16 +119,30 @@ CREATE MACRO tablelens.main.cardinality(left_unique, right_unique) AS
 CREATE MACRO tablelens.main.join_rows(overlap, filled, distinct_values, other_filled, other_distinct) AS
     round_even(overlap * (filled / greatest(distinct_values, 1) * other_filled / greatest(other_distinct, 1)), 0)::BIGINT;
 
--- The hits of one column, by weighing all columns; with ``pair``, the evidence on that one.
-CREATE MACRO tablelens.main.scan(asked_id, most, way, in_lake, in_tables, of_kind, a_table, least_probable, pair) AS TABLE
-WITH q AS (
-    SELECT c.*, CASE WHEN c.excluded = '' THEN r.hashes ELSE [] END AS hashes, v.vector, m.min_distinct, m.weights,
-           greatest(most, CASE WHEN way = 'auto' THEN m.candidates ELSE 0 END,
-                    CASE WHEN a_table > 0 THEN 20 * most ELSE 0 END) AS wanted
-    FROM tablelens.main.made m, tablelens.main.candidates c
+-- The hits of one column, or of cells from outside, by weighing all columns; with ``pair``, the evidence on that one.
+CREATE MACRO tablelens.main.scan(
+    asked_id, outside, its_name, most, way, in_lake, in_tables, of_kind, a_table, least_probable, pair
+) AS TABLE
+WITH filled AS (
+    SELECT tablelens.main.values_in(outside) AS cells WHERE outside IS NOT NULL
+), seen AS (
+    SELECT len(f.cells) AS filled, list_distinct(f.cells) AS cells FROM filled f
+), asked AS (
+    SELECT c.table_id, c.words, c.family, c.rows, c.filled, c.distinct_values, c.exact, c.reach,
+           CASE WHEN c.excluded = '' THEN r.hashes ELSE [] END AS hashes, v.vector
+    FROM tablelens.main.candidates c
     JOIN tablelens.main.column_rows r ON r.id = c.id
     LEFT JOIN tablelens.main.vectors v ON v.column_id = c.id
     WHERE c.id = asked_id AND (c.excluded = '' OR pair IS NOT NULL)
+    UNION ALL
+    SELECT -1, tablelens.main.parts_of(its_name), tablelens.main.family_of(s.cells), len(outside), s.filled, len(s.cells),
+           true, 18446744073709551615::UBIGINT, tablelens.main.hashes_of(s.cells), NULL
+    FROM seen s WHERE NOT tablelens.main.says_nothing(s.cells)
+), q AS (
+    SELECT a.*, m.min_distinct, m.weights,
+           greatest(most, CASE WHEN way = 'auto' THEN m.candidates ELSE 0 END,
+                    CASE WHEN a_table > 0 THEN 20 * most ELSE 0 END) AS wanted
+    FROM tablelens.main.made m, asked a
 ), held AS (
     SELECT x.id, x.hash
     FROM (SELECT c.id, unnest(c.hashes) AS hash FROM tablelens.main.column_rows c WHERE c.excluded = '') AS x
@@ -248,11 +262,11 @@ CREATE MACRO tablelens.main.sound(in_lake, in_tables, of_kind) AS
          ELSE true END;
 
 -- Hits without an index, with the columns that the index gives.
-CREATE MACRO tablelens.main.scanned(reference, most, way, in_lake, in_tables, of_kind, a_table, least_probable, pair) AS TABLE
+CREATE MACRO tablelens.main.scanned(reference, outside, its_name, most, way, in_lake, in_tables, of_kind, a_table, least_probable, pair) AS TABLE
 SELECT h.rank, h.id, c.lake, c."table", c."column", c.kind, h.* EXCLUDE (rank, id)
 FROM tablelens.main.scan(
     CASE WHEN tablelens.main.sound(in_lake, in_tables, of_kind) THEN tablelens.main.column_id(reference) END,
-    most, way, in_lake, in_tables, of_kind, a_table, least_probable, tablelens.main.column_id(pair)) AS h
+    outside, its_name, most, way, in_lake, in_tables, of_kind, a_table, least_probable, tablelens.main.column_id(pair)) AS h
 JOIN tablelens.main.columns c ON c.id = h.id;
 
 -- Columns that join with one of the lake (reference) or with values from outside, and the evidence; with ``pair`` on that one.
@@ -274,9 +288,7 @@ SELECT h.* FROM (
             request.least, request.settings)), recursive := true)'
     ELSE '
         FROM tablelens.main.scanned(
-            CASE WHEN request.outside IS NULL THEN request.reference ELSE error(
-                ''values from outside the lake need the index. Hint: LOAD tablelens, or tablelens.sql.register in Python'') END,
-            request.most, request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table,
+            request.reference, request.outside, request.name, request.most, request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table,
             request.least, request.pair)'
     END)
 ) AS h;
@@ -326,35 +338,6 @@ JOIN columns b ON b.id = s.id
 WHERE a.excluded = '' AND a.exact AND (a.distinct_values >= 5 OR a.is_key) AND s.overlap >= 0.5 * a.distinct_values;
 
 -- one pair ------------------------------------------------------------------------------------------------------------
-
-CREATE MACRO tablelens.main.folded(cell) AS
-    trim(regexp_replace(lower(nfc_normalize(cell::VARCHAR)), '[\s\x{1c}-\x{1f}\x{85}\p{Z}]+', ' ', 'g'));
-
--- A plain decimal number in one form: no plus, no zeros behind the point, no minus before 0.
-CREATE MACRO tablelens.main.plain_number(value) AS
-    regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
-        value, '^\+', ''), '^(-?)\.', '\10.'), '(\.\d*?)0+$', '\1'), '\.$', ''), '^-(0+(\.0*)?)$', '\1');
-
-CREATE MACRO tablelens.main.valued(value) AS
-    CASE WHEN value IN ('', 'na', 'n/a', 'n.a.', 'nan', 'null', 'none', 'nil', '-', '--', '–', '—', '.', '#n/a', '?', '\n')
-         THEN NULL
-         WHEN regexp_full_match(value, '[+-]?(\d+(\.\d*)?|\.\d+)') THEN tablelens.main.plain_number(value)
-         ELSE value END;
-
--- When two cells count as the same value: docs/explanation/how-it-works.md. Letters that only Unicode's compatibility
--- folding joins (full-width ones, ß and ss) stay apart here; the extension and Python fold them.
-CREATE MACRO tablelens.main.normalize(cell) AS tablelens.main.valued(tablelens.main.folded(cell));
-
-CREATE MACRO tablelens.main.value_set(cells) AS
-    list_distinct(list_filter(list_transform(cells, lambda x: tablelens.main.normalize(x)), lambda x: x IS NOT NULL));
-
-CREATE MACRO tablelens.main.containment(a, b) AS
-    len(list_intersect(tablelens.main.value_set(a), tablelens.main.value_set(b)))
-    / nullif(len(tablelens.main.value_set(a)), 0);
-
-CREATE MACRO tablelens.main.jaccard(a, b) AS
-    len(list_intersect(tablelens.main.value_set(a), tablelens.main.value_set(b)))
-    / nullif(len(list_distinct(list_concat(tablelens.main.value_set(a), tablelens.main.value_set(b)))), 0);
 
 CREATE MACRO tablelens.main.quoted(name) AS '"' || replace(name, '"', '""') || '"';
 

@@ -3,9 +3,9 @@
     ATTACH '.tablelens/catalog-7.duckdb' AS tablelens (READ_ONLY);
     FROM tablelens.joins('orders.customer_id', k := 10);
 
-The tables of the crawl whose names the views take are renamed (``lakes`` → ``lake_rows``); ``views.sql`` and
-``macros.sql`` hold the rest, and a few small tables hold what the macros cannot tell from the catalogue: the names that
-a table answers to, the words of names, the weights of the probability, BM25 scores.
+The tables of the crawl whose names the views take are renamed (``lakes`` → ``lake_rows``). The scripts hold the rest, and
+a few small tables hold what the macros cannot tell from the catalogue: the names that a table answers to, the words of
+names, the weights of the probability, BM25 scores.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pyarrow as pa
 from tablelens.errors import CatalogError
 
 RENAMED = {"lakes": "lake_rows", "tables": "table_rows", "columns": "column_rows"}
-SCRIPTS = ("views.sql", "macros.sql")
+SCRIPTS = ("views.sql", "hash.sql", "cells.sql", "macros.sql")
 TABLE_NAMES = pa.schema([("name", pa.string()), ("table_id", pa.int64()), ("whole", pa.bool_())])
 NAME_WORDS = pa.schema([("name", pa.string()), ("words", pa.list_(pa.string()))])
 SKETCHES = "CREATE TABLE sketches AS SELECT id, hashes[-1] AS reach FROM column_rows WHERE NOT exact"

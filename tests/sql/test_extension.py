@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tablelens.discover.joins import MODES
 from tablelens.errors import TablelensError, UsageError
-from tablelens.profile.normalize import normalize
+from tablelens.profile.normalize import NULL_WORDS, normalize
 from tablelens.sql import register
 from tablelens.sql.extension.build import SOURCES, footer
 from tablelens.sql.extension.sign import publish
@@ -150,7 +150,8 @@ def test_verdicts_of_people_count(extension, crawl, tmp_path):
 
 def test_values_from_outside(extension, crawl, lake_folder):
     lake, _ = crawl(lake_folder)
-    connection = attached(extension, lake)
+    connection, scan = attached(extension, lake), duckdb.connect()
+    scan.execute(f"ATTACH '{lake.home}/catalog-{lake.view.generation.number}.duckdb' AS tablelens (READ_ONLY)")
     for values in (
         ["Norburg", "SUDHEIM", " Osttal", None, "Westau", "n/a", "x" * 300],
         ["1", "2", "3.0", "+4"],
@@ -162,12 +163,19 @@ def test_values_from_outside(extension, crawl, lake_folder):
         theirs = lake.joins(values, k=5, mode="equi").hits
         wanted = [(h.column.table, h.column.column, h.evidence.containment, h.evidence.overlap, h.hub) for h in theirs]
         assert connection.execute(asked, [values]).fetchall() == wanted
+        assert scan.execute(asked, [values]).fetchall() == wanted
+        asked = "FROM tablelens.joins_of(?, k := 5, name := 'townName')"  # neither has an encoder
+        told = {row[1:4]: row[4:] for row in scan.execute(asked, [values]).fetchall()}
+        hits = [row for row in connection.execute(asked, [values]).fetchall() if row[1:4] in told]
+        assert all(row[4:] == pytest.approx(told[row[1:4]], abs=2e-4) for row in hits)
+        assert hits or not told
 
 
 def test_all_of_unicode_is_normalised_as_python_does(extension, crawled):
     connection = attached(extension, crawled)
     letters = [chr(code) for code in range(1, sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
-    cells = [f"a{letter}\u0301b" for letter in letters] + [f"{letter}1" for letter in letters]
+    letters += sorted(NULL_WORDS)
+    cells = [f"a{letter}\u0301b" for letter in letters] + [f"{letter}1" for letter in letters] + letters
     found = connection.execute(
         "SELECT list_transform(?::VARCHAR[], lambda x: tablelens_normalize(x))", [cells]
     ).fetchall()[0][0]

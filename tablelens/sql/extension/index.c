@@ -347,6 +347,9 @@ void close_index(Index *index) {
 	free(index->placed);
 	free(index->vector_at);
 	free(index->sample);
+	while (index->spares) {
+		free(index->spare[--index->spares]);
+	}
 	free(index);
 }
 
@@ -409,6 +412,25 @@ void give_back(Index *index) {
 	pthread_mutex_lock(&opening);
 	index->users--;
 	pthread_mutex_unlock(&opening);
+}
+
+uint32_t *take_counts(Index *index) {
+	pthread_mutex_lock(&opening);
+	uint32_t *counts = index->spares ? index->spare[--index->spares] : NULL;
+	pthread_mutex_unlock(&opening);
+	return counts ? counts : calloc(index->columns + 1, sizeof(uint32_t));
+}
+
+void give_counts(Index *index, uint32_t *counts) {
+	pthread_mutex_lock(&opening);
+	bool kept = counts && index->spares < (int)(sizeof(index->spare) / sizeof(index->spare[0]));
+	if (kept) {
+		index->spare[index->spares++] = counts;
+	}
+	pthread_mutex_unlock(&opening);
+	if (!kept) {
+		free(counts);
+	}
 }
 
 int64_t place_of(const Index *index, int64_t id) {

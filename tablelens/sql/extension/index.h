@@ -62,6 +62,8 @@ typedef struct Index {
 	uint32_t *sample;   /* places of some columns that have a vector */
 	size_t sampled;
 	char name[32], seal[96];
+	uint32_t *spare[8]; /* counts of columns that are all 0, of queries that are done */
+	int spares;
 	int users;
 	struct Index *next;
 } Index;
@@ -88,6 +90,10 @@ void close_index(Index *index);
 
 /* The place of a column id, or -1. */
 int64_t place_of(const Index *index, int64_t id);
+
+/* A count for each column, all 0; NULL where memory ran out. To be given back as it was. */
+uint32_t *take_counts(Index *index);
+void give_counts(Index *index, uint32_t *counts);
 
 typedef struct {
 	const uint32_t *at;

@@ -109,7 +109,9 @@ typedef struct {
 	uint64_t value_count;
 	float *vector; /* of length 1, or NULL */
 	float *other;  /* room for one more */
-	uint32_t *counts;
+	uint32_t *counts; /* by column */
+	uint32_t *met;    /* columns whose count is not 0 */
+	uint64_t met_count;
 	bool complete; /* counts are those of all values */
 	uint8_t *filtered; /* by text: 1 for the name of a table that may be a hit, 2 for one that may not; NULL without filters */
 	Bridges bridges;
@@ -315,77 +317,102 @@ static int most_contained(const void *a, const void *b, void *with) {
 	return first < second ? -1 : first > second;
 }
 
+/* Counts the columns of the first so many values; those that are allowed are put into `kept`. -1 where it fails. */
+static int64_t count_allowed(Search *s, const Reach *values, uint64_t count, uint32_t **kept) {
+	uint64_t most = 0;
+	for (uint64_t i = 0; i < count; i++) {
+		most += values[i].reach;
+	}
+	most = most < s->index->columns ? most : s->index->columns;
+	free(s->met);
+	free(*kept);
+	s->met_count = 0;
+	s->met = malloc((most + 1) * sizeof(uint32_t));
+	*kept = malloc((most + 1) * sizeof(uint32_t));
+	if (!s->met || !*kept) {
+		SAY_TO(s, "out of memory");
+		return -1;
+	}
+	if (!walk(s, values, count, s->met, &s->met_count)) {
+		return -1;
+	}
+	int64_t put = 0;
+	for (uint64_t i = 0; i < s->met_count; i++) {
+		if (allowed(s, s->met[i])) {
+			(*kept)[put++] = s->met[i];
+		}
+	}
+	return put;
+}
+
+/* Adds the common values to the counts of columns that could still be among the best. How many these are, -1 for damage. */
+static int64_t count_rivals(Search *s, const Reach *values, uint64_t rest, int64_t sure, uint32_t *kept, int64_t count) {
+	uint32_t *heavy = malloc(rest * sizeof(uint32_t));
+	int64_t rivals = heavy ? 0 : -1;
+	for (uint64_t i = 0; heavy && i < rest; i++) {
+		heavy[i] = values[i].value;
+	}
+	if (heavy) {
+		qsort(heavy, rest, sizeof(uint32_t), up32);
+	}
+	for (int64_t i = 0; i < count && rivals >= 0; i++) {
+		if ((int64_t)s->counts[kept[i]] < sure - (int64_t)rest) {
+			continue;
+		}
+		int64_t more = count_in(s->index, heavy, rest, kept[i]);
+		s->counts[kept[i]] += more < 0 ? 0 : (uint32_t)more;
+		kept[rivals] = kept[i];
+		rivals = more < 0 ? -1 : rivals + 1;
+	}
+	free(heavy);
+	return rivals;
+}
+
+/* The values of the query, rare ones first; NULL where it fails. */
+static Reach *order_values(Search *s) {
+	Reach *reach = malloc((s->value_count + 1) * sizeof(Reach));
+	for (uint64_t i = 0; reach && i < s->value_count; i++) {
+		Run run;
+		if (!holders_of(s->index, s->values[i], &run)) {
+			free(reach);
+			return NULL;
+		}
+		reach[i] = (Reach){run.count, s->values[i]};
+	}
+	if (reach) {
+		qsort(reach, s->value_count, sizeof(Reach), rare_first);
+	}
+	return reach;
+}
+
 /* The `wanted` columns with the greatest containment, exactly; common values are not walked where a bound shows that no
    other column can come among them (JOSIE, Zhu et al., SIGMOD 2019). */
 static bool by_values(Search *s, uint64_t wanted) {
-	Reach *reach = malloc((s->value_count + 1) * sizeof(Reach));
-	uint32_t *met = malloc((s->index->columns + 1) * sizeof(uint32_t)), *heavy = NULL;
-	s->counts = calloc(s->index->columns + 1, sizeof(uint32_t));
-	uint64_t met_count = 0, light = 0, sum = 0;
-	bool fine = reach && met && s->counts;
-	if (!fine) {
-		SAY_TO(s, "out of memory");
+	Reach *reach = order_values(s);
+	uint32_t *kept = NULL;
+	uint64_t light = 0, sum = 0;
+	s->counts = take_counts((Index *)s->index);
+	while (reach && light < s->value_count && sum + reach[light].reach <= WALK) {
+		sum += reach[light++].reach;
 	}
-	for (uint64_t i = 0; fine && i < s->value_count; i++) {
-		Run run;
-		fine = holders_of(s->index, s->values[i], &run);
-		reach[i] = (Reach){fine ? run.count : 0, s->values[i]};
-		if (!fine) {
-			SAY_TO(s, DAMAGED);
-		}
-	}
-	if (fine) {
-		qsort(reach, s->value_count, sizeof(Reach), rare_first);
-		while (light < s->value_count && sum + reach[light].reach <= WALK) {
-			sum += reach[light++].reach;
-		}
-		fine = walk(s, reach, light, met, &met_count);
-	}
-	uint64_t kept = 0;
-	for (uint64_t i = 0; fine && i < met_count; i++) {
-		if (allowed(s, met[i])) {
-			met[kept++] = met[i];
-		}
-	}
+	int64_t count = reach && s->counts ? count_allowed(s, reach, light, &kept) : -1;
 	uint64_t rest = s->value_count - light;
 	s->complete = true;
-	if (fine && rest) {
-		int64_t sure = kth(s, met, kept, wanted);
+	if (count >= 0 && rest) {
+		int64_t sure = kth(s, kept, (uint64_t)count, wanted);
 		if (sure <= (int64_t)rest) { /* an unseen column could still be among them */
 			memset(s->counts, 0, s->index->columns * sizeof(uint32_t));
-			met_count = kept = 0;
-			fine = walk(s, reach, s->value_count, met, &met_count);
-			for (uint64_t i = 0; fine && i < met_count; i++) {
-				if (allowed(s, met[i])) {
-					met[kept++] = met[i];
-				}
-			}
+			count = count_allowed(s, reach, s->value_count, &kept);
 		} else {
 			s->complete = false;
-			heavy = malloc(rest * sizeof(uint32_t));
-			fine = heavy != NULL;
-			for (uint64_t i = 0; fine && i < rest; i++) {
-				heavy[i] = reach[light + i].value;
-			}
-			if (fine) {
-				qsort(heavy, rest, sizeof(uint32_t), up32);
-			}
-			uint64_t rivals = 0;
-			for (uint64_t i = 0; fine && i < kept; i++) {
-				if ((int64_t)s->counts[met[i]] >= sure - (int64_t)rest) {
-					int64_t more = count_in(s->index, heavy, rest, met[i]);
-					fine = more >= 0;
-					s->counts[met[i]] += (uint32_t)more;
-					met[rivals++] = met[i];
-				}
-			}
-			kept = rivals;
+			count = count_rivals(s, reach + light, rest, sure, kept, count);
 		}
 	}
-	int64_t last = fine && s->query->whole ? kth(s, met, kept, wanted) : 0;
-	for (uint64_t i = 0; fine && i < kept; i++) {
-		if ((int64_t)s->counts[met[i]] >= last || !WHOLE(fact(s->index, met[i], FLAGS))) {
-			fine = add_hit(s, met[i], s->counts[met[i]]);
+	bool fine = count >= 0;
+	int64_t last = fine && s->query->whole ? kth(s, kept, (uint64_t)count, wanted) : 0;
+	for (int64_t i = 0; fine && i < count; i++) {
+		if ((int64_t)s->counts[kept[i]] >= last || !WHOLE(fact(s->index, kept[i], FLAGS))) {
+			fine = add_hit(s, kept[i], s->counts[kept[i]]);
 		}
 	}
 	if (fine) {
@@ -395,9 +422,21 @@ static bool by_values(Search *s, uint64_t wanted) {
 		SAY_TO(s, DAMAGED);
 	}
 	free(reach);
-	free(met);
-	free(heavy);
+	free(kept);
 	return fine;
+}
+
+/* Gives the counts back, all 0 again; where something failed it is not known which are not. */
+static void leave_counts(Search *s, bool fine) {
+	for (uint64_t i = 0; fine && s->counts && i < s->met_count; i++) {
+		s->counts[s->met[i]] = 0;
+	}
+	if (fine) {
+		give_counts((Index *)s->index, s->counts);
+	} else {
+		free(s->counts);
+	}
+	free(s->met);
 }
 
 /* the vector arm ----------------------------------------------------------------------------------------------- */
@@ -860,7 +899,7 @@ bool find_joins(const Index *index, const Query *query, const Request *request, 
 	free_bridges(&s.bridges);
 	free(s.filtered);
 	free(s.values);
-	free(s.counts);
+	leave_counts(&s, fine);
 	free(s.vector);
 	free(s.other);
 	return fine;
