@@ -3,9 +3,9 @@
     ATTACH '.tablelens/catalog-7.duckdb' AS tablelens (READ_ONLY);
     FROM tablelens.joins('orders.customer_id', k := 10);
 
-The tables of the crawl whose names the views take are renamed (``lakes`` → ``lake_rows``). The scripts hold the rest, and
-a few small tables hold what the macros cannot tell from the catalogue: the names that a table answers to, the words of
-names, the weights of the probability, BM25 scores.
+The tables of the crawl whose names the views take are renamed (``lakes`` → ``lake_rows``). The scripts hold the rest,
+and a few small tables hold what the macros cannot tell from the catalogue: the names that a table answers to, the words
+of names, the weights of the probability, BM25 scores.
 """
 
 from __future__ import annotations
