@@ -9,6 +9,7 @@ again. The result goes into tablelens/encoders/deepjoin, if it is better than th
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 from tablelens.bench.pack import read_pack
 from tablelens.bench.prepare import prepare
 from tablelens.cli.show import Bar
-from tablelens.encoders.static import TRAINED
+from tablelens.encoders.static import CONFIG, DEEPJOIN, SHIPPED
 from tablelens.training.config import TrainConfig
 from tablelens.training.distil import distil
 
@@ -38,7 +39,9 @@ def main() -> None:
         print(report.as_dict())
         for file in report.folder.iterdir():
             if file.name != "README.md":  # the card in the repository has more to say of the data
-                shutil.copy(file, TRAINED / file.name)
+                shutil.copy(file, SHIPPED / file.name)
+        named = json.loads((SHIPPED / CONFIG).read_text()) | {"name": DEEPJOIN}
+        (SHIPPED / CONFIG).write_text(json.dumps(named, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -62,15 +62,15 @@ def main() -> None:
 
 def probe(part: str, options: argparse.Namespace) -> Run:
     names = {
-        "sample": ["static", options.minilm],
+        "sample": ["deepjoin-static", options.minilm],
         "models": [
-            "static",
+            "deepjoin-static",
             options.minilm,
             f"bert:{options.minilm}",
             *REFERENCES,
         ],
-        "mpnet": ["static", options.minilm, options.mpnet],
-        "lake": ["static", options.minilm, "bag-of-words"],
+        "mpnet": ["deepjoin-static", options.minilm, options.mpnet],
+        "lake": ["deepjoin-static", options.minilm, "bag-of-words"],
     }[part]
     if part == "models":
         names.insert(3, f"transtab:{transtab(options.work)}")

@@ -21,7 +21,7 @@ TARGET = ROOT / "api" / "examples.json"
 HOST = "testserver.local"
 RUN = {
     "id": "20260102-120000-abcdef", "started": "2026-01-02T12:00:00Z", "preset": "quick", "dataset": "sample_lake",
-    "models": ["static"], "verdicts": {"pass": 8},
+    "models": ["deepjoin-static"], "verdicts": {"pass": 8},
 }  # fmt: skip
 """A probe run takes minutes, so its example is written by hand."""
 SHORT = 2

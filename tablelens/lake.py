@@ -366,7 +366,7 @@ class Lake:
         name: str,
         config: TrainConfig | None = None,
         *,
-        base: str = "static",
+        base: str = "deepjoin-static",
         fresh: bool = False,
         progress: Progress | None = None,
         told: Callable[[dict[str, float]], None] | None = None,

@@ -67,7 +67,12 @@ class Settings:
     exact_values: int = knob(1_000_000, "value sets are exact up to this many distinct values, a sketch beyond", 1)
     sketch_values: int = knob(65_536, "hashes that a sketch keeps", 64)
     cells: int = knob(256, "distinct cells of a column that the catalogue keeps as written", 8)
-    encoder: str = knob("static", "column encoder: a registered name, or a sentence-transformers model name or folder")
+    encoder: str = knob(
+        "deepjoin-static", "column encoder: a registered name, or a sentence-transformers model name or folder"
+    )
+    encode_most: int = knob(
+        0, "columns that one crawl encodes anew; the others keep their vectors, mapped to a new encoder; 0 for all", 0
+    )
     template: str = knob("title-colname-stat-col", "DeepJoin template that turns a column into text")
     stat_unit: str = knob("characters", "what the statistics of a template count: characters or words")
     exact_search_below: int = knob(20_000, "with fewer vectors than this the search is exact, without a graph", 0)

@@ -76,7 +76,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class Asymmetric(Protocol):
-    """A model whose vectors as queries are not those as candidates, as the ``static`` encoder of tablelens."""
+    """A model whose vectors as queries are not those as candidates, as the default encoder of tablelens."""
 
     def encode_queries(self, pieces: Sequence[Piece]) -> list[Vectors]:
         """float32 (items, d) for each piece, as queries."""

@@ -82,7 +82,7 @@ def grams(cells: Iterable[str]) -> Hashes:
     >>> [len(grams(cells)) for cells in (["a"], ["abc"], ["abc", "ABC "], [])]
     [1, 3, 3, 0]
     """
-    text = "".join(f" {fold(cell).replace(END, ' ')} {END}" for cell in cells)
+    text = "".join(f" {fold(cell).replace(END, ' ').strip()} {END}" for cell in cells)
     signs = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
     first, second, third = signs[:-2], signs[1:-1], signs[2:]
     within = (first != ord(END)) & (second != ord(END)) & (third != ord(END))

@@ -16,6 +16,7 @@ from tablelens.cli.main import cli, counted, given_settings, home_of, json_optio
 from tablelens.encoders import load_encoder, models_of
 from tablelens.errors import CatalogError, CatalogLocked, IndexFault, NoLake, NotFound, TablelensError, UsageError
 from tablelens.lake import Lake
+from tablelens.pipeline.drift import BEFORE, MAPPED
 from tablelens.settings import Settings
 
 JOIN_DISCOVERY = ("row_order", "join_relationship", "sample_fidelity", "determinism")
@@ -39,7 +40,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         ("settings", _check(lambda: _settings(ctx))),
         ("catalogue", _check(lambda: _catalogue(home))),
         ("index", _check(lambda: _index(lake))),
-        ("encoder", _check(lambda: f"{lake.encoder.name}, {lake.encoder.dimension} dimensions, as the index says")),
+        ("encoder", _check(lambda: _encoder(lake))),
         ("disk", _check(lambda: _disk(home))),
         ("probes", _check(lambda: _probes(lake))),
         ("extra models", (True, _extra("sentence_transformers", "models"))),
@@ -88,6 +89,15 @@ def _catalogue(home: Path) -> str:
     except CatalogLocked as error:
         return error.message  # a crawl is at work, and nothing is wrong
     return f"{counted(found['n'], 'file')}, {found['bad']:,} not readable"
+
+
+def _encoder(lake: Lake) -> str:
+    """The encoder of the index; with vectors that wait for it, how many."""
+    encoder, made = lake.encoder, lake.view.generation.encoder
+    said = f"{encoder.name}, {encoder.dimension} dimensions, as the index says"
+    if waiting := made.get(MAPPED, 0):
+        said += f"; {counted(waiting, 'vector')} mapped from {made[BEFORE]}: the next crawls encode them"
+    return said
 
 
 def _probes(lake: Lake) -> str:

@@ -28,7 +28,12 @@ def _train_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @cli.command()
 @click.argument("name")
-@click.option("--base", default="static", show_default=True, help="Start from: static, a model of this home, a folder.")
+@click.option(
+    "--base",
+    default="deepjoin-static",
+    show_default=True,
+    help="A shipped encoder, one of this home, a folder.",
+)
 @click.option("--fresh", is_flag=True, help="Forget the checkpoint of a run that was cut off.")
 @_train_options
 @json_option

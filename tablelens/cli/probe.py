@@ -59,7 +59,7 @@ def probe_run(
 
     \b
     Example:
-      tablelens probe run --models static,models/minilm --preset smoke --out report/
+      tablelens probe run --models deepjoin-static,models/minilm --preset smoke --out report/
     """
     from tablelens.probes import registry
     from tablelens.probes import runner as runs

@@ -27,7 +27,7 @@ PASSED = {
 @cli.command()
 @click.argument("path", type=path_type())
 @click.option("--lake", "name", help="The lake's name [default: the folder's].")
-@click.option("--encoder", help="Column encoder: static, or a sentence-transformers model or folder.")
+@click.option("--encoder", help="Column encoder: deepjoin-static, or a sentence-transformers model or folder.")
 @click.option("--refresh", type=click.Choice(["changed", "always"]), default="changed", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Say what would be read, and change nothing.")
 @json_option

@@ -67,7 +67,7 @@ class Calibration:
     def of(cls, encoder: str) -> Calibration:
         """The weights that were fitted for an encoder, or those of the default one."""
         known = json.loads((files(__package__) / "calibration.json").read_text(encoding="utf-8"))
-        fitted = known.get(encoder, known["static"])
+        fitted = known.get(encoder, known["deepjoin-static"])
         return cls(*(_way(fitted[way], signs) for way, signs in WAYS.items()))
 
     def probability(self, query: Query, candidates: Candidates) -> Floats:

@@ -1,8 +1,8 @@
 """Text and values to one vector a column.
 
-``load_encoder(name)`` finds an encoder: ``static`` (shipped, needs no torch), one that a plug-in registered under the
-entry-point group ``tablelens.encoders``, a folder of weights, or a sentence-transformers model by its name. A plug-in's
-entry point is a callable that takes no argument and returns a ``ColumnEncoder``.
+``load_encoder(name)`` finds an encoder: ``deepjoin-static`` (shipped, needs no torch), one that a plug-in registered
+under the entry-point group ``tablelens.encoders``, a folder of weights, or a sentence-transformers model by its name. A
+plug-in's entry point is a callable that takes no argument and returns a ``ColumnEncoder``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tablelens.encoders.base import ColumnEncoder
 from tablelens.encoders.sentence import SentenceEncoder
-from tablelens.encoders.static import CONFIG, TRAINED, StaticEncoder
+from tablelens.encoders.static import CONFIG, DEEPJOIN, StaticEncoder
 from tablelens.errors import EncoderError, MissingExtra, UnknownEncoder
 
 __all__ = [
@@ -28,15 +28,14 @@ __all__ = [
 ]
 
 GROUP = "tablelens.encoders"
-STATIC, TRAINED_STATIC = "static", "deepjoin-static"
 
 
 def load_encoder(name: str, models: Path | None = None) -> ColumnEncoder:
     """The encoder of that name; ``encoder.name`` is ``name`` again.
 
     Args:
-        name: ``static``, ``deepjoin-static``, a name that a plug-in registered, a trained model of the home, a folder,
-            or a sentence-transformers model. A model name is looked up in the local cache alone, unless
+        name: ``deepjoin-static``, a name that a plug-in registered, a trained model of the home, a folder, or a
+            sentence-transformers model. A model name is looked up in the local cache alone, unless
             ``TABLELENS_ALLOW_HUB=1`` allows a download.
         models: folder of the models that were trained in a home (``models_of``).
 
@@ -45,13 +44,11 @@ def load_encoder(name: str, models: Path | None = None) -> ColumnEncoder:
         EncoderError: it is there but cannot be loaded.
         MissingExtra: a folder or name of a sentence-transformers model, without the packages that run it.
 
-    >>> load_encoder("static").dimension
-    384
+    >>> load_encoder("deepjoin-static").dimension
+    512
     """
-    if name == STATIC:
+    if name == DEEPJOIN:
         return StaticEncoder()
-    if name == TRAINED_STATIC:
-        return StaticEncoder(TRAINED, name)
     plugins = _plugins()
     if name in plugins:
         return _from_plugin(plugins[name])
@@ -61,7 +58,7 @@ def load_encoder(name: str, models: Path | None = None) -> ColumnEncoder:
             return _from_folder(name, folder)
     if _looks_like_model(name) and importlib.util.find_spec("sentence_transformers") is not None:
         return SentenceEncoder(name)
-    raise UnknownEncoder.among("encoder", name, [STATIC, TRAINED_STATIC, *plugins, *trained_names(models)], _cure(name))
+    raise UnknownEncoder.among("encoder", name, [DEEPJOIN, *plugins, *trained_names(models)], _cure(name))
 
 
 def models_of(home: Path) -> Path:
@@ -84,12 +81,12 @@ def lasting_name(name: str, models: Path | None = None) -> str:
 
 
 def encoder_names() -> tuple[str, ...]:
-    """The registered names: the shipped ones, and those of plug-ins."""
-    return (STATIC, TRAINED_STATIC, *_plugins())
+    """The registered names: the shipped one, and those of plug-ins."""
+    return (DEEPJOIN, *_plugins())
 
 
 def _plugins() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP) if point.name not in (STATIC, TRAINED_STATIC)}
+    return {point.name: point for point in entry_points(group=GROUP) if point.name != DEEPJOIN}
 
 
 def _from_plugin(point: EntryPoint) -> ColumnEncoder:

@@ -3,20 +3,18 @@
 A column's vector has two parts:
 
 - **semantic** (128): the weighted mean of static token vectors over its cells. The token vectors were distilled from
-  all-MiniLM-L6-v2 (``tablelens.training.distil``). A cell of token weights w counts |w|^-1.25 times, so that long cells
-  do not outshout short ones.
-- **identity** (256): each value hash h adds its weight or takes it from one of 256 buckets; the inner product of two
-  such vectors estimates how many values are shared (feature hashing, Weinberger et al., ICML 2009).
+  all-MiniLM-L6-v2 (``tablelens.training.distil``), and then trained on joins (``tablelens.training.static``). A cell of
+  token weights w counts |w|^-1.25 times, so that long cells do not outshout short ones.
+- **identity** (384): each value hash adds its weight to one of 384 buckets or takes it away; the inner product of two
+  such vectors estimates how many values are shared (feature hashing, Weinberger et al., ICML 2009). A value weighs
+  log(1 + df), df being the number of the lake's columns that hold it, for a value that no other column holds can only
+  add noise; and a bucket's count is taken to the power .7, which tames the buckets of large columns.
 
 Each part has length 1 before they are joined, in shares of the squared length. As a *query* the whole has length 1. As
-a *candidate* it has length distinct^p: containment favours large columns and cosine does not, so the candidate's vector
-carries its size into the inner product. The exponent is below the 0.5 that undoes |X| in |Q and X| / sqrt(|Q| |X|),
-because the noise of the buckets grows with |X| too.
-
-A trained one, as the shipped ``deepjoin-static``, differs in three things. Its token vectors were trained on joins. A
-value counts as log(1 + df), df being the number of the lake's columns that hold it, for a value that no other column
-holds can only add noise, and a bucket's count is taken to the power .7, which tames the buckets of large columns. And a
-candidate's length is distinct^p times e^f, f a small network over facts of the column (``facts``).
+a *candidate* it has length distinct^p e^f: containment favours large columns and cosine does not, so the candidate's
+vector carries its size into the inner product. The exponent is below the 0.5 that undoes |X| in |Q and X| /
+sqrt(|Q| |X|), because the noise of the buckets grows with |X| too; f is a small network over facts of the column
+(``facts``), in an encoder that was trained.
 
 The order of cells and of values has no part in the vector, to the last bit: counts are added as integers, and token
 vectors in the order of the vocabulary.
@@ -37,9 +35,9 @@ from tablelens.types import ColumnText, Hashes, Vectors
 
 __all__ = ["CONFIG", "TOKENIZER", "WEIGHTS", "StaticConfig", "StaticEncoder", "StaticWeights"]
 
-SHIPPED = Path(__file__).parent / "weights"
-TRAINED = Path(__file__).parent / "deepjoin"
-"""``deepjoin-static``: trained on joins by ``tablelens train``."""
+DEEPJOIN = "deepjoin-static"
+SHIPPED = Path(__file__).parent / "deepjoin"
+"""Its folder: ``benchmarks/make_weights.py`` made it."""
 CHUNK = 1024
 """Columns that are encoded at a time; it bounds memory and has no part in the vectors."""
 LEAST, MOST = -6.0, 6.0
@@ -54,11 +52,11 @@ class StaticEncoder:
     >>> encoder = StaticEncoder()
     >>> fruit = ColumnText("", "fruit", ("apple", "pear"), np.array([3, 7], np.uint64), 2)
     >>> encoder.encode_queries([fruit]).shape
-    (1, 384)
+    (1, 512)
 
     Args:
         folder: holds ``config.json``, ``model.safetensors`` and ``tokenizer.json``; None takes the shipped one.
-        name: under which ``load_encoder`` finds it again; None means ``static``, or the folder given.
+        name: under which ``load_encoder`` finds it again; None means ``deepjoin-static``, or the folder given.
 
     Raises:
         EncoderError: a file is missing, damaged, or does not fit the others.
@@ -69,7 +67,7 @@ class StaticEncoder:
 
     def __init__(self, folder: Path | None = None, name: str | None = None) -> None:
         self.folder = SHIPPED if folder is None else Path(folder)
-        self.name = name or ("static" if folder is None else str(self.folder))
+        self.name = name or (DEEPJOIN if folder is None else str(self.folder))
         self.config, self.weights, tokenizer, self.revision = read_static(self.folder)
         self.dimension = self.config.semantic + self.config.identity
         lake = ("commonness",) if self.config.by_frequency else ()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,7 @@ from tablelens.index.ivf import IvfIndex
 from tablelens.index.names import names_of_table
 from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
+from tablelens.pipeline.drift import Before
 from tablelens.pipeline.texts import column_texts, contents_of
 from tablelens.profile.names import words as words_of_name
 from tablelens.progress import Progress, Stopwatch
@@ -67,17 +70,24 @@ def build_generation(
         flat, sizes = catalog.value_sets()
         postings = Postings.build_flat(flat, sizes, np.asarray(columns["exact"].to_numpy(zero_copy_only=False), bool))
         alignments = align_tables(columns, catalog.alignments())
+    before = Before.of(home) if settings.encode_most else None
     with watch.stage("encode"):
-        encode_columns(catalog, columns, postings, encoder, settings, progress)
+        encode_columns(catalog, columns, postings, encoder, settings, progress, before)
     with watch.stage("index"):
         ids, matrix = catalog.embeddings(encoder.revision)
+        about: dict[str, Any] = dict(describe(encoder, settings))
+        if before is not None:
+            ids, matrix, more = before.fill(
+                ids, matrix, columns["id"].to_numpy()[_encodable(columns)], encoder.revision
+            )
+            about |= more
         order = np.argsort(columns["order"].to_numpy()[np.searchsorted(columns["id"].to_numpy(), ids)])
         vectors = index_vectors(home, ids[order], matrix[order], encoder, settings)
     with watch.stage("write"):
         number = catalog.next_generation()
         roots = {name: root for _, name, root in catalog.lakes()}
         words = WordIndex.build(columns)
-        generation.save(home, number, columns, postings, alignments, vectors, words, describe(encoder, settings), roots)
+        generation.save(home, number, columns, postings, alignments, vectors, words, about, roots)
         catalog.add_generation(number, encoder.name, encoder.revision, columns.num_rows)
         spoken = spoken_of(columns, words, encoder, settings, generation.folder_of(home, number))
         catalog.snapshot(generation.catalog_of(home, number), lambda copy: speak(copy, spoken))
@@ -136,28 +146,48 @@ def encode_columns(
     encoder: ColumnEncoder,
     settings: Settings,
     progress: Progress,
+    before: Before | None = None,
 ) -> None:
-    """Give a vector to each text column. What was encoded once, in whichever column, is not encoded again."""
-    wanted = (columns["family"].to_numpy(zero_copy_only=False) == "text") & (
-        columns["excluded"].to_numpy(zero_copy_only=False) == ""
-    )
+    """Give a vector to each text column. What was encoded once, in whichever column, is not encoded again.
+
+    With ``before`` no more than ``encode_most`` of the columns that have a vector there are encoded, drawn evenly.
+    """
+    wanted = _encodable(columns)
     ids = columns["id"].to_numpy()[wanted]
     contents, have = _contents(catalog, ids, encoder)
     places = np.flatnonzero(wanted)[~have]
+    carried = np.isin(ids[~have], before.ids) if before is not None else np.zeros(len(places), bool)
+    order = np.argsort(carried * hash_ids(ids[~have]), kind="stable")  # what has no vector at all comes first
+    places, room = places[order], settings.encode_most + int((~carried).sum()) if before is not None else len(places)
     known = set(catalog.encoded(encoder.revision).tolist())
     made = np.empty(len(places), np.uint64)
     progress.start("encode", len(places), 0)
     for batch, texts in _texts(columns, places, postings, encoder, settings):
         made[batch] = keys = contents_of(texts, encoder)
         fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+        fresh = dict(islice(fresh.items(), max(room, 0)))
+        room -= len(fresh)
         if fresh:
             vectors = _encode(encoder, list(fresh.values()))
             catalog.store_vectors(np.array(list(fresh), np.uint64), vectors, encoder.name, encoder.revision)
             known.update(fresh)
         progress.advance(len(batch), 0)
     progress.end()
-    contents[~have] = made
-    catalog.set_contents(ids, contents, encoder.revision)
+    contents[np.flatnonzero(~have)[order]] = made
+    done = have.copy()
+    done[np.flatnonzero(~have)[order]] = np.isin(made, np.fromiter(known, np.uint64, len(known)))
+    catalog.set_contents(ids[done], contents[done], encoder.revision)
+
+
+def _encodable(columns: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which columns have a vector."""
+    family, excluded = (columns[name].to_numpy(zero_copy_only=False) for name in ("family", "excluded"))
+    return np.asarray((family == "text") & (excluded == ""))
+
+
+def hash_ids(ids: Ids) -> Hashes:
+    """Numbers of no order, above 0, that go with ids: the upper half of a multiplicative hash."""
+    return (ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(32)) + np.uint64(1)
 
 
 def _texts(
@@ -245,7 +275,9 @@ def grow(
     if not isinstance(graph, HnswIndex) or before.encoder != describe(encoder, settings):
         return None
     there = graph.labels()
-    gone, new = np.setdiff1d(there, ids), ~np.isin(ids, there)
+    gone, old = np.setdiff1d(there, ids), np.isin(ids, there)
+    new = ~old
+    new[old] = (graph.vectors(ids[old]) != matrix[old]).any(axis=1)  # a vector can change with the lake around it
     if len(gone) + int(new.sum()) > GROWN * len(ids):
         return None
     try:

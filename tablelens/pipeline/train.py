@@ -73,7 +73,7 @@ def train(
     name: str,
     config: TrainConfig,
     *,
-    base: str = "static",
+    base: str = "deepjoin-static",
     fresh: bool = False,
     verdicts: Verdicts = (),
     progress: Progress | None = None,
@@ -90,7 +90,7 @@ def train(
         settings: template and the like of the texts.
         name: of the model: letters, digits, dots and dashes; ``crawl --encoder NAME`` uses it.
         config: how to train.
-        base: encoder to start from: ``static``, a model of this home, or a folder.
+        base: encoder to start from: ``deepjoin-static``, a model of this home, or a folder.
         fresh: forget the checkpoint of an earlier run.
         verdicts: (place, place, whether they join) of columns, as people said.
         progress: told of each stage.

@@ -72,7 +72,7 @@ def register(connection: duckdb.DuckDBPyConnection, home: str | Path | Lake | No
     >>> import duckdb, tempfile
     >>> from tablelens.testing import make_lake
     >>> folder = make_lake(Path(tempfile.mkdtemp()), {"a.csv": {"x": list("abcdef")}, "b.csv": {"y": list("abcdeg")}})
-    >>> lake = Lake.open(folder / ".tablelens", encoder="static")
+    >>> lake = Lake.open(folder / ".tablelens", encoder="deepjoin-static")
     >>> _ = lake.crawl(folder)
     >>> connection = duckdb.connect()
     >>> register(connection, lake)

@@ -76,7 +76,7 @@ def distil(
     weights = token_weights(vocabulary)
     rows = token_table(hidden, semantic, frequencies(len(vocabulary))) * weights[:, None]
     config = {
-        "name": "static",
+        "name": "distilled",
         "semantic": semantic,
         "identity": identity,
         **SETTINGS,

@@ -30,7 +30,7 @@ def test_runs_are_listed_newest_first_and_shown_without_single_tables(own_home, 
     with serve(own_home) as client:
         found = client.found("/v1/probes")
         assert [run["id"] for run in found["items"]] == ["20260102-120000-abcdef", "20260101-120000-abcdef"]
-        assert found["items"][0]["models"] == ["static", "constant"]
+        assert found["items"][0]["models"] == ["deepjoin-static", "constant"]
         assert sum(found["items"][0]["verdicts"].values()) == len(newer["results"])
         whole = client.found("/v1/probes/20260102-120000-abcdef")
         assert whole["results"][0]["headline"] == "stability"

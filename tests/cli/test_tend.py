@@ -122,7 +122,7 @@ def test_what_a_crawl_was_given_is_remembered(tend, folder, home, monkeypatch):
 
 def test_an_encoder_in_a_folder_is_found_from_elsewhere(tend, folder, home, tmp_path, monkeypatch):
     monkeypatch.delenv("TABLELENS_ENCODER")
-    weights = Path(tablelens.encoders.__file__).parent / "weights"
+    weights = Path(tablelens.encoders.__file__).parent / "deepjoin"
     (tmp_path / "mine").symlink_to(weights)
     monkeypatch.chdir(tmp_path)
     assert tend("crawl", folder, "--encoder", "mine").code == 0

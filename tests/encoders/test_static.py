@@ -18,9 +18,9 @@ from tablelens.profile.normalize import hash_values, normalize
 from tablelens.types import ColumnText
 
 
-@pytest.fixture(scope="module", params=["static", "deepjoin-static"])
-def encoder(request):
-    return load_encoder(request.param)
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder("deepjoin-static")
 
 
 @pytest.fixture
@@ -204,12 +204,12 @@ def test_configs_that_cannot_be_are_refused(copied, changed):
 
 def test_load_encoder_by_folder_keeps_its_name(copied):
     assert load_encoder(str(copied)).name == str(copied)
-    assert encoder_names()[0] == "static"
+    assert encoder_names()[0] == "deepjoin-static"
 
 
 def test_unknown_encoder_says_what_is_near():
-    with pytest.raises(UnknownEncoder, match="did you mean 'static'"):
-        load_encoder("statik")
+    with pytest.raises(UnknownEncoder, match="did you mean 'deepjoin-static'"):
+        load_encoder("deepjoin_static")
 
 
 def test_a_folder_without_encoder_says_so(tmp_path):
@@ -232,7 +232,7 @@ def test_bad_plugins_are_named(monkeypatch, made):
 
 def test_importing_encoders_imports_no_torch():
     code = (
-        "import sys, tablelens.encoders as e; e.load_encoder('static'); import tablelens.training.distil; "
+        "import sys, tablelens.encoders as e; e.load_encoder('deepjoin-static'); import tablelens.training.distil; "
         "print([m for m in ('torch', 'transformers', 'sentence_transformers') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -327,6 +327,25 @@ def test_a_graph_grows_with_the_lake(folder, home, monkeypatch):
             assert [hit.score for hit in mine.hits] == pytest.approx([hit.score for hit in theirs.hits], abs=1e-5)
 
 
+def test_vectors_that_moved_with_the_lake_move_in_the_graph(folder, home, monkeypatch):
+    """A value that a new table holds too counts more in the vectors of those that held it before."""
+    make_lake(folder, {f"t{i:02}.csv": {"x": [f"{w} {i}" for w in WORDS[: i % 9 + 5]]} for i in range(40)})
+    lake = Lake.open(home, exact_search_below=0, workers=1)
+    lake.crawl(folder)
+    make_lake(folder, {"t50.csv": {"x": [f"{w} 3" for w in WORDS[:4]]}})
+    kept, real = [], build.grow
+    monkeypatch.setattr(build, "grow", lambda *args: kept.append(real(*args)) or kept[-1])
+    lake.crawl(folder)
+    assert kept[0] is not None
+    fresh = Lake.open(home.with_name("fresh"), workers=1)
+    fresh.crawl(folder)
+    for place in np.flatnonzero(fresh.view.embedded).tolist():
+        mine, theirs = (each.view.generation for each in (lake, fresh))
+        at = lake.view.column(fresh.view.ref(place).table, fresh.view.names[place])
+        found = mine.vectors.vectors(mine.ids[[at]])
+        assert (found == theirs.vectors.vectors(theirs.ids[[place]])).all()
+
+
 # generations ------------------------------------------------------------------------------------------------------
 
 
@@ -432,7 +451,7 @@ def test_a_second_crawl_is_told_who_crawls(lake, folder):
     run(lake, folder)
     with Catalog(lake.home / "catalog.duckdb"):
         command = [sys.executable, "-m", "tablelens", "--home", str(lake.home), "crawl", str(folder)]
-        command += ["--encoder", "static"]  # another process knows no encoder of the tests
+        command += ["--encoder", "deepjoin-static"]  # another process knows no encoder of the tests
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stdout) == (8, "")
         assert f"is being written by process {os.getpid()}" in done.stderr

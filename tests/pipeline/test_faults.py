@@ -164,7 +164,7 @@ def test_many_tiny_files_in_constant_memory(tmp_path, home):
             (folder / f"{number:05}.csv").write_text(f"k,v\n{number},one\n{number + 1},two\n")
         script = (
             "import resource, sys\nfrom tablelens.lake import Lake\n"
-            "report = Lake.open(sys.argv[1], encoder='static', workers=1).crawl(sys.argv[2])\n"
+            "report = Lake.open(sys.argv[1], encoder='deepjoin-static', workers=1).crawl(sys.argv[2])\n"
             "print(report.tables, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
         done = subprocess.run([sys.executable, "-c", script, where, folder], capture_output=True, text=True, check=True)
@@ -254,7 +254,7 @@ def test_killed_while_it_migrates(lake, folder, statements):
 def test_vectors_of_another_model_are_not_answered_from(lake, folder):
     """The vectors of a home with another encoder, sound in themselves, put in the place of ours."""
     crawl(lake, folder)
-    other = Lake.open(lake.home.parent / "other", encoder="static")
+    other = Lake.open(lake.home.parent / "other", encoder="deepjoin-static")
     crawl(other, folder)
     mine, theirs = (generation.folder_of(each.home, 1) / "vectors.npy" for each in (lake, other))
     shutil.copy(theirs, mine)

@@ -100,7 +100,7 @@ def test_lakes_that_teach_nothing(tmp_path, tables, words):
     assert trained_names(models_of(small.home)) == ()
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "static", "a/b", "../up", "a b"])
+@pytest.mark.parametrize("name", ["", ".", "..", "deepjoin-static", "a/b", "../up", "a b"])
 def test_names_that_cannot_be(lake, name):
     with pytest.raises(UsageError, match="cannot be called"):
         lake.train(name, CONFIG)

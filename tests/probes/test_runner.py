@@ -169,7 +169,7 @@ def test_an_unknown_name_is_told_what_is_near(tmp_path):
         load_model("bag-of-word")
     with pytest.raises(NotFound, match="no probe run"):
         store.find(tmp_path)
-    assert {"static", "hash", "random", "constant"} <= set(model_names())
+    assert {"deepjoin-static", "hash", "random", "constant"} <= set(model_names())
 
 
 def test_two_models_of_one_name_keep_apart(tmp_path):

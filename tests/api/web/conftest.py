@@ -51,7 +51,7 @@ def page_lake(tmp_path_factory, tiny_lake):
 @pytest.fixture(scope="session")
 def page_home(page_lake, tmp_path_factory):
     """That lake, crawled with the encoder that is shipped."""
-    lake = Lake.open(tmp_path_factory.mktemp("homes") / "page", encoder="static")
+    lake = Lake.open(tmp_path_factory.mktemp("homes") / "page", encoder="deepjoin-static")
     lake.crawl(page_lake, engine=InlineEngine())
     runs = lake.home / "probes" / "runs"
     runs.mkdir(parents=True)

@@ -184,7 +184,7 @@ def test_hostile_names_and_values_are_text(page, ids):
     expect(page.get_by_role("heading", level=1)).to_contain_text("script")
     page.goto(f"/#/graph?table={table}")
     expect(page.get_by_role("heading", name=re.compile(re.escape(HOSTILE_TABLE)))).to_be_visible()
-    page.goto("/#/probes?model=static&property=row_order&level=column")
+    page.goto("/#/probes?model=deepjoin-static&property=row_order&level=column")
     expect(page.get_by_text("<b>orders</b>")).to_be_visible()
     page.goto("/#/<img src=x onerror=alert(1)>")
     expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
@@ -194,13 +194,13 @@ def test_hostile_names_and_values_are_text(page, ids):
 def test_probe_results(page):
     page.goto("/#/probes")
     page.get_by_role("row", name=re.compile("Sample fidelity")).get_by_role("button").first.click()
-    expect(page.get_by_role("heading", name="Sample fidelity, column, static")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sample fidelity, column, deepjoin-static")).to_be_visible()
     expect(page.get_by_role("heading", name="By strength of the change")).to_be_visible()
 
 
 SCREENS = (
     *("", "search?q=customer", "table", "table?tab=rows", "column", "graph", "map", "upload", "crawls", "column/none"),
-    "probes?model=static&property=row_order&level=column",
+    "probes?model=deepjoin-static&property=row_order&level=column",
 )
 
 
