@@ -7,7 +7,8 @@ A property is one file in ``properties``, a model one adapter in ``models``; all
 
     from tablelens import probes
 
-    found = probes.run([probes.load_model("deepjoin-static")], probes.PROPERTIES, probes.generate(), probes.PRESETS["smoke"])
+    model = probes.load_model("deepjoin-static")
+    found = probes.run([model], probes.PROPERTIES, probes.generate(), probes.PRESETS["smoke"])
     for result in found.results:
         print(result.property, result.level, result.verdict, result.why)
 """

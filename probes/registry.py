@@ -103,8 +103,9 @@ def load_model(name: str, settings: Settings | None = None) -> Model:
     """The model of that name.
 
     Args:
-        name: an encoder of tablelens (``deepjoin-static``, a sentence-transformers folder or name), a folder of transformers,
-            ``kind:FOLDER`` as ``bert:models/minilm`` (see ``KINDS``), ``tiny-KIND``, a reference model, or a plug-in.
+        name: an encoder of tablelens (``deepjoin-static``, a sentence-transformers folder or name), a folder of
+            transformers, ``kind:FOLDER`` as ``bert:models/minilm`` (see ``KINDS``), ``tiny-KIND``, a reference model,
+            or a plug-in.
         settings: the template with which a column encoder is given its columns; None takes the defaults.
 
     Raises:

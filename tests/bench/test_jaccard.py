@@ -13,7 +13,7 @@ CELLS = st.lists(st.text(max_size=6), max_size=5)
 
 def windows(cells):
     """The 3-grams, one by one, of cells in plain letters."""
-    padded = [f" {cell.lower()} " for cell in cells]
+    padded = [f" {cell.lower().strip()} " for cell in cells]
     return {cell[i : i + 3] for cell in padded for i in range(len(cell) - 2)}
 
 
