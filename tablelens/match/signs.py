@@ -103,6 +103,6 @@ def _meaning(left: Sequence[str], right: Sequence[str], pairs: Alike) -> Floats:
 
 @lru_cache(maxsize=1)
 def _encoder() -> StaticEncoder:
-    found = load_encoder("static")
+    found = load_encoder("deepjoin-static")
     assert isinstance(found, StaticEncoder)
     return found
