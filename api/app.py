@@ -19,6 +19,7 @@ from tablelens.settings import Settings, find_home
 
 from . import uploads
 from .access import PUBLIC, begin, guard
+from .augmentations import AugmentationController
 from .columns import ColumnController
 from .crawls import CrawlController
 from .document import complete
@@ -42,6 +43,7 @@ PAGE = Path(__file__).parent / "web"
 CONTROLLERS = (
     *(HealthController, StatusController, LakeController, TableController, ColumnController, JoinController),
     *(VerdictController, SearchController, PathController, MapController, CrawlController, ProbeController),
+    AugmentationController,
 )
 DESCRIPTION = """Find which columns of a data lake join, by value and by meaning; prove it, explain it, do the join.
 

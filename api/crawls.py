@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Controller, Request, Response, delete, get, post
-from litestar.params import HeaderParameter, JSONBody, PathParameter
-from litestar.response import ServerSentEvent, ServerSentEventMessage
+from litestar.params import JSONBody, PathParameter
+from litestar.response import ServerSentEvent
 from msgspec import Meta
 
 from tablelens.errors import NotFound, UsageError
@@ -18,14 +17,13 @@ from tablelens.lake import lake_name
 from .access import may_write, only_admin, visitor_of
 from .audit import audit
 from .errors import documented, only_json
+from .events import LastEvent, Token, told
 from .jobs import Job
 from .keys import Visitor
 from .parameters import PAGE, Cursor, Limit, page
 from .schemas import JobOut, JobPage
 from .service import Served, Service
 
-PATIENCE = 10.0
-"""Seconds after which a line that means nothing keeps the connection open."""
 JobId = Annotated[str, PathParameter(description="id of a crawl")]
 
 
@@ -49,15 +47,14 @@ class CrawlController(Controller):
         request: Request[Any, Any, Any],
         service: Served,
         data: JSONBody[CrawlWanted],
-        token: Annotated[
-            str, HeaderParameter(name="Idempotency-Key", max_length=200, description="the same key, the same crawl")
-        ] = "",
+        token: Token = "",
     ) -> Response[JobOut]:
         """Answers at once; ``Location`` is where to ask how it goes."""
         only_json(request)
         lake, path = _wanted(request, service, data)
         visitor = may_write(request, lake)
-        job = service.jobs.add(lake, path, data.refresh, visitor.id, token)
+        task = {"path": path, "lake": lake, "refresh": data.refresh}
+        job = service.crawls.add(lake, task, visitor.id, token)
         audit("crawl", request.scope, lake=lake, job=job.id)
         where = f"/v1/crawls/{job.id}"
         return Response(_out(job, visitor), status_code=202, headers={"Location": where})
@@ -68,7 +65,7 @@ class CrawlController(Controller):
     ) -> JobPage:
         """Those of lakes that one may read, as far as the running service remembers them."""
         visitor = visitor_of(request)
-        jobs = [job for job in service.jobs.all() if visitor.may("read", job.lake)]
+        jobs = [job for job in service.crawls.all() if visitor.may("read", job.lake)]
         keys = [(f"{number:06}",) for number in range(len(jobs))]
         return page(JobPage, keys, cursor, limit, service.settings, lambda place: _out(jobs[place], visitor))
 
@@ -83,7 +80,7 @@ class CrawlController(Controller):
         """What it did is kept. To stop one that is over changes nothing."""
         job = _readable(request, service, job_id)
         visitor = may_write(request, job.lake)
-        service.jobs.cancel(job)
+        service.crawls.cancel(job)
         audit("cancel", request.scope, lake=job.lake, job=job.id)
         return _out(job, visitor)
 
@@ -94,25 +91,11 @@ class CrawlController(Controller):
         request: Request[Any, Any, Any],
         service: Served,
         job_id: JobId,
-        last: Annotated[
-            str, HeaderParameter(name="Last-Event-ID", max_length=20, description="go on after this event")
-        ] = "",
+        last: LastEvent = "",
     ) -> ServerSentEvent:
         """Server-sent events ``progress`` and ``state``, numbered; a client that lost the connection goes on."""
         job = _readable(request, service, job_id)
-        after = int(last) if last.isascii() and last.isdigit() else 0
-        return ServerSentEvent(_stream(service, job, visitor_of(request), after))
-
-
-async def _stream(service: Service, job: Job, visitor: Visitor, after: int) -> AsyncIterator[ServerSentEventMessage]:
-    async for event in job.follow(after, PATIENCE):
-        if not service.keys.still(visitor) or service.draining:
-            return
-        if event is None:
-            yield ServerSentEventMessage(comment="still here", data=None)
-            continue
-        number, name, data = event
-        yield ServerSentEventMessage(id=number, event=name, data=msgspec.json.encode(data).decode())
+        return told(service, job, visitor_of(request), last)
 
 
 def _wanted(request: Request[Any, Any, Any], service: Service, data: CrawlWanted) -> tuple[str, str]:
@@ -140,9 +123,9 @@ def _wanted(request: Request[Any, Any, Any], service: Service, data: CrawlWanted
 
 
 def _readable(request: Request[Any, Any, Any], service: Service, job_id: str) -> Job:
-    job = service.jobs.get(job_id)
+    job = service.crawls.get(job_id)
     if not visitor_of(request).may("read", job.lake):
-        raise NotFound(f"no crawl has the id {job_id!r}", "GET /v1/crawls lists them")
+        raise service.crawls.unknown(job_id)
     return job
 
 
@@ -152,7 +135,7 @@ def _out(job: Job, visitor: Visitor) -> JobOut:
     if report is not None and not visitor.may("write", job.lake):
         report = {name: value for name, value in report.items() if name != "root"}
     return JobOut(
-        id=job.id, lake=job.lake, path=job.path if visitor.may("write", job.lake) else "", state=job.state,
+        id=job.id, lake=job.lake, path=job.task["path"] if visitor.may("write", job.lake) else "", state=job.state,
         created=job.created, finished=job.finished, stage=job.stage, done=job.done, total=job.total,
         report=report, error=job.error,
     )  # fmt: skip

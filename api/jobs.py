@@ -1,4 +1,4 @@
-"""Crawls as jobs: one runs at a time, in a process of its own, and tells of its progress line by line."""
+"""Jobs, crawls or augmentations: one of a kind runs at a time, in a process of its own, and tells of its progress."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ KEPT = 200
 EVENTS = 2000
 """Events of a job that are kept for those who come late."""
 GRACE_SECONDS = 30.0
-"""How long a crawl may take to stop."""
+"""How long a job may take to stop."""
 LINE = 1 << 24
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from tablelens.api.crawler import main; main({task!r})"
+_PROGRAM = "import sys; sys.path[:] = {path!r}; from tablelens.api.{program} import main; main({task!r})"
 
 
 @dataclass(eq=False)
 class Job:
-    """One crawl; ``key`` is the visitor who asked, ``token`` that one's Idempotency-Key."""
+    """One job; ``key`` is the visitor who asked, ``token`` that one's Idempotency-Key."""
 
     id: str
     lake: str
-    path: str
-    refresh: str
+    task: dict[str, Any]
+    """What its program is told, beside home and settings."""
     key: str = ""
     token: str = ""
     state: State = "waiting"
@@ -93,18 +93,29 @@ class Job:
 
 
 class Jobs:
-    """The crawls of a home, in the order in which they were asked for."""
+    """The jobs of one kind of a home, in the order in which they were asked for.
 
-    def __init__(self, home: Path, settings: Settings, after: Callable[[], Awaitable[None]]) -> None:
+    Args:
+        home: where they work.
+        settings: which they are given, and how many there may be.
+        word: what one of them is called; its routes are ``/v1/{word}s``.
+        program: the module whose ``main`` does one, told what to do as JSON.
+        after: is awaited when one is done.
+    """
+
+    def __init__(
+        self, home: Path, settings: Settings, word: str, program: str, after: Callable[[], Awaitable[None]]
+    ) -> None:
         self.home = home
         self.settings = settings
+        self.word, self.program = word, program
         self._after = after
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._wake = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
 
-    def add(self, lake: str, path: str, refresh: str, key: str = "", token: str = "") -> Job:
+    def add(self, lake: str, task: dict[str, Any], key: str = "", token: str = "") -> Job:
         """A new job; the one there is, where the same visitor gave the same Idempotency-Key before.
 
         Raises:
@@ -115,8 +126,8 @@ class Jobs:
                 return job
         busy = self.unfinished()
         if len(busy) >= self.settings.max_jobs or self._stopping:
-            raise Busy(f"{len(busy)} crawls are running or waiting", "wait until one is done", "max_jobs")
-        job = Job(secrets.token_hex(8), lake, path, refresh, key, token)
+            raise Busy(f"{len(busy)} {self.word}s are running or waiting", "wait until one is done", "max_jobs")
+        job = Job(secrets.token_hex(8), lake, task, key, token)
         self._jobs[job.id] = job
         for old in [each.id for each in self._jobs.values() if each.state in FINAL][:-KEPT]:
             del self._jobs[old]
@@ -130,8 +141,12 @@ class Jobs:
             NotFound: there is none.
         """
         if id_ not in self._jobs:
-            raise NotFound(f"no crawl has the id {id_!r}", "GET /v1/crawls lists them")
+            raise self.unknown(id_)
         return self._jobs[id_]
+
+    def unknown(self, id_: str) -> NotFound:
+        """What one hears who asks for a job that is not there, or not for him."""
+        return NotFound(f"no {self.word} has the id {id_!r}", f"GET /v1/{self.word}s lists them")
 
     def all(self) -> list[Job]:
         """The jobs that are remembered, newest first."""
@@ -178,8 +193,8 @@ class Jobs:
     async def _run(self, job: Job) -> None:
         job.state = "running"
         job.tell("state", {"state": "running"})
-        task = {"home": str(self.home), "path": job.path, "lake": job.lake, "refresh": job.refresh}
-        program = _PROGRAM.format(path=sys.path, task=json.dumps(task | {"settings": asdict(self.settings)}))
+        task = job.task | {"home": str(self.home), "settings": asdict(self.settings)}
+        program = _PROGRAM.format(path=sys.path, program=self.program, task=json.dumps(task))
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", program, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=LINE
         )
@@ -198,7 +213,7 @@ class Jobs:
         elif job.cancelled:
             self._finish(job, "cancelled")
         else:
-            job.error = job.error or f"the crawl's process ended with status {status}"
+            job.error = job.error or f"the {self.word}'s process ended with status {status}"
             self._finish(job, "failed")
 
     def _heard(self, job: Job, said: dict[str, Any]) -> None:

@@ -126,7 +126,7 @@ class Tools:
     async def crawl_status(self, ctx: Call) -> str:
         """The lakes with their sizes, and the crawls that run or wait."""
         visitor = _visitor(ctx)
-        jobs = [job for job in self._service.jobs.all() if visitor.may("read", job.lake)]
+        jobs = [job for job in self._service.crawls.all() if visitor.may("read", job.lake)]
         fields = ("lake", "state", "stage", "done", "total")
         crawls = [{field: getattr(job, field) for field in fields} for job in jobs]
 

@@ -1,4 +1,4 @@
-"""What all requests share: the snapshots, the threads that search, the processes that read files, the crawls."""
+"""What all requests share: the snapshots, the threads that search, the processes that read files, the jobs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tablelens.errors import LimitReached, NoLake, TablelensError, UnreadableFil
 from tablelens.index import generation
 from tablelens.lake import Lake
 from tablelens.settings import Settings
+from tablelens.transtab.similar import FOLDER, RowIndex
 
 from .audit import AuditLog
 from .errors import Busy
@@ -50,7 +51,9 @@ class Service:
         self.settings = settings
         self.keys = KeyRing(home)
         self.audit = AuditLog(home)
-        self.jobs = Jobs(home, settings, self.reload)
+        self.crawls = Jobs(home, settings, "crawl", "crawler", self.reload)
+        self.augmentations = Jobs(home, settings, "augmentation", "augmenter", _nothing)
+        self._rows: tuple[tuple[int, int], RowIndex] | None = None
         self.started = time.monotonic()
         self.draining = False
         self.fault: TablelensError | None = None
@@ -67,13 +70,19 @@ class Service:
             self._readers.put(LocalEngine(1, settings.worker_memory_mb, settings.query_seconds, retries=0))
         self._tasks: list[asyncio.Task[None]] = []
 
+    @property
+    def lanes(self) -> tuple[Jobs, ...]:
+        """The kinds of jobs; of each one runs at a time."""
+        return self.crawls, self.augmentations
+
     # life ------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Load what there is, and look out for newer generations."""
         self.audit.open()
         await self.reload()
-        self._tasks = [asyncio.create_task(self._watch()), asyncio.create_task(self.jobs.work())]
+        works = (self._watch(), *(jobs.work() for jobs in self.lanes))
+        self._tasks = [asyncio.create_task(work) for work in works]
 
     def warm_reader(self) -> None:
         """Start one of the processes that read files, so that the first who looks at rows need not wait for it."""
@@ -81,14 +90,15 @@ class Service:
             self.rows(FIRST, Source(os.devnull), rows=1)
 
     def drain(self) -> None:
-        """Take nothing new, and let those go who wait for news of a crawl."""
+        """Take nothing new, and let those go who wait for news of a job."""
         self.draining = True
-        self.jobs.wake_all()
+        for jobs in self.lanes:
+            jobs.wake_all()
 
     async def stop(self) -> None:
         """Let go of everything; a crawl that runs keeps what it did."""
         self.drain()
-        await self.jobs.stop()
+        await asyncio.gather(*(jobs.stop() for jobs in self.lanes))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -166,6 +176,22 @@ class Service:
             self._parts.move_to_end(lakes)
             return self._parts[lakes]
 
+    def row_index(self) -> RowIndex:
+        """The rows that were indexed, loaded when they are first asked for and when they were indexed anew.
+
+        Raises:
+            NoLake, DamagedIndex: none were, or they are damaged.
+        """
+        with self._loading:
+            try:
+                info = (self.home / FOLDER / "manifest.json").stat()
+                stamp = info.st_mtime_ns, info.st_ino
+            except OSError:
+                stamp = 0, 0
+            if self._rows is None or self._rows[0] != stamp:
+                self._rows = stamp, RowIndex.load(self.home)
+            return self._rows[1]
+
     # work ------------------------------------------------------------------------------------------------------
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -209,6 +235,10 @@ class Service:
         finally:
             self._readers.put(engine)
         raise AssertionError("an engine yields a result for each item")
+
+
+async def _nothing() -> None:
+    """What comes after an augmentation: it changes nothing of the home."""
 
 
 def _unpacked(result: Any, settings: Settings) -> Any:

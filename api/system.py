@@ -58,7 +58,7 @@ class HealthController(Controller):
         current = service.current
         metrics.generation.set(current.lake.view.generation.number if current else 0)
         metrics.columns.set(len(current.view) if current else 0)
-        metrics.jobs.set(len(service.jobs.unfinished()))
+        metrics.jobs.set(len(service.crawls.unfinished()))
         return Response(metrics.text().decode(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -72,7 +72,7 @@ class StatusController(Controller):
     async def status(self, request: Request[Any, Any, Any], service: Served) -> Status:
         """Counts are of the lakes that one may read."""
         visitor = visitor_of(request)
-        jobs = len([job for job in service.jobs.unfinished() if visitor.may("read", job.lake)])
+        jobs = len([job for job in service.crawls.unfinished() if visitor.may("read", job.lake)])
         counts: dict[str, Any] = {"generation": "", "lakes": 0, "tables": 0, "columns": 0, "vectors": 0}
         encoder = service.settings.encoder
         try:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import fnmatch
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from litestar import Controller, Request, Response, get
-from litestar.params import QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from tablelens.engines.rows import FIRST, Source
+from tablelens.transtab.similar import SimilarRow as SimilarHit
 
 from . import wire
-from .access import LAKE, snapshot_of
+from .access import LAKE, SNAPSHOT, snapshot_of
 from .errors import documented
+from .names import opaque
 from .parameters import PAGE, Cursor, Format, K, LakeName, Limit, RowLimit, TableId, Tables, at_most, page
-from .rows import RowsOperation, respond, wanted
-from .schemas import ColumnOut, Rows, TableDetail, TableOut, TablePage, Unions
-from .service import Served
+from .rows import RowsOperation, as_lists, respond, wanted
+from .schemas import ColumnOut, Rows, SimilarRow, SimilarRows, TableDetail, TableOut, TablePage, Unions
+from .service import Served, Service
 from .snapshot import Snapshot
 from .unions import find_unions
 
@@ -93,6 +96,22 @@ class TableController(Controller):
         at_most("k", k, service.settings, "max_k")
         return await service.run(find_unions, snapshot, snapshot.table_number(table_id), k, threshold)
 
+    @get("/{table_id:str}/rows/{row:int}/similar", operation_id="findSimilarRows", summary="Rows that are like a row",
+         opt=SNAPSHOT, responses=documented(422))  # fmt: skip
+    async def similar(
+        self,
+        request: Request[Any, Any, Any],
+        service: Served,
+        table_id: TableId,
+        row: Annotated[int, PathParameter(ge=0, description="number of a row, from 0")],
+        k: K = 10,
+        others: Annotated[bool, QueryParameter(description="rows of other tables alone")] = False,
+    ) -> SimilarRows:
+        """Of whatever table that one may read, by the row encoder that `tablelens rows index` has trained."""
+        snapshot = snapshot_of(request)
+        at_most("k", k, service.settings, "max_k")
+        return await service.run(_similar, service, snapshot, snapshot.table_number(table_id), row, k, others)
+
 
 def source_of(snapshot: Snapshot, number: int) -> Source:
     """The file of a table."""
@@ -114,3 +133,26 @@ def detail(snapshot: Snapshot, number: int) -> TableDetail:
     (row,) = snapshot.catalogue.rows(_TABLE, [int(snapshot.view.table_ids[places[0]])])
     fields = [wire.column(snapshot, place) for place in places]
     return TableDetail(**wire.table_fields(snapshot, number), **row, fields=fields)
+
+
+def _similar(service: Service, snapshot: Snapshot, number: int, row: int, k: int, others: bool) -> SimilarRows:
+    lake, name, _ = snapshot.table_name(number)
+    found = service.row_index().similar(name, row, k, lake=lake, others=others, lakes=snapshot.lakes)
+    rows: dict[int, list[SimilarHit]] = {}
+    for hit in found:  # a table that was removed since is passed over
+        rows.setdefault(snapshot.tables.find(opaque(hit.lake, hit.table)), []).append(hit)
+    hits = [
+        hit for number, some in rows.items() if number >= 0 for hit in _with_values(service, snapshot, number, some)
+    ]
+    ordered = sorted(hits, key=lambda hit: -hit.similarity)
+    return SimilarRows(table=wire.table_ref(snapshot, number), row=row, hits=ordered, generation=snapshot.tag)
+
+
+def _with_values(service: Service, snapshot: Snapshot, number: int, hits: Sequence[SimilarHit]) -> Iterator[SimilarRow]:
+    """Hits in one table with their cells, read from its file."""
+    first = service.rows(FIRST, source_of(snapshot, number), rows=max(hit.row for hit in hits) + 1)
+    cells = list(as_lists(first))
+    table = wire.table_ref(snapshot, number)
+    for hit in hits:
+        values = dict(zip(first.column_names, cells[hit.row], strict=True)) if hit.row < len(cells) else {}
+        yield SimilarRow(table=table, row=hit.row, similarity=hit.similarity, values=values)

@@ -65,7 +65,10 @@ def speed(data, transtab):
     x = scaled(data, train)
     found = {"rows": len(data.y), "train_rows": len(train)}
     targets = torch.from_numpy(data.y[train])
-    for name, config in {"words": Config("words", "random"), "fused": Config(width=64, heads=4, hidden=128)}.items():
+    for name, config in {
+        "words": Config("words", "random"),
+        "fused": Config(words="both", width=64, heads=4, hidden=128),
+    }.items():
         featurizer = Featurizer(Vocabulary.shipped(), spoken=name == "fused")
         table = as_table(data.x)
         many = pa.concat_tables([table] * max(1, 50_000 // len(data.y)))

@@ -44,7 +44,7 @@ def measured(data, seed, how):
     rows = featurizer.rows(as_table(data.x.iloc[learnt]), data.kinds)
     asked = featurizer.rows(as_table(data.x.iloc[test]), data.kinds)
     targets = torch.from_numpy(data.y[learnt])
-    model = TransTab(Config(width=64, heads=4, hidden=128, dropout=0.1, seed=seed))
+    model = TransTab(Config(words="both", width=64, heads=4, hidden=128, dropout=0.1, seed=seed))
     model.grow(featurizer)
     found = {}
     if how is not None:

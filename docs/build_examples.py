@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ RUN = {
     "models": ["deepjoin-static"], "verdicts": {"pass": 8},
 }  # fmt: skip
 """A probe run takes minutes, so its example is written by hand."""
+AUGMENTED, AUGMENT = "us/county_unemployment", {"target": "rate", "judge": "trees", "k": 3}
+ROWS = "world/countries"
 SHORT = 2
 """Items of a list that an example shows."""
 FILE = {"file": ("mine.csv", b"n,country\n1,France\n2,Kenya\n3,Peru\n4,Japan\n5,Chile\n")}
@@ -33,7 +36,9 @@ def main() -> None:
     """Crawl the sample lake, ask everything, keep what is short of it."""
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch) / "home"
-        Lake.open(home).crawl(ROOT / "sample_lake", "sample_lake")
+        lake = Lake.open(home)
+        lake.crawl(ROOT / "sample_lake", "sample_lake")
+        lake.index_rows("world/countr*")
         with TestClient(create_app(home, hosts=[HOST])) as client:
             found = {name: trimmed(answer) for name, answer in answers(client).items()}
     text = json.dumps(found, indent=1, ensure_ascii=False).replace(f"{ROOT}/sample_lake", "/data/sample_lake")
@@ -54,6 +59,9 @@ def answers(client: TestClient[Any]) -> dict[str, Any]:
     body = {"values": ["France", "Kenya", "Peru", "Japan", "Chile"], "name": "country", "k": 1}
     verdict = client.put(f"{pair}/verdict", json={"joins": True, "note": "IATA codes"}).json()
     crawl = client.post("/v1/crawls", json={"lake": "sample_lake"}).json()
+    augmented, rowed = (ask("/v1/tables/named", name=name)["id"] for name in (AUGMENTED, ROWS))
+    augmentation = client.post("/v1/augmentations", json=AUGMENT | {"table": augmented})
+    job = ended(client, augmentation.headers["location"])
     end = client.get("/v1/columns", params={"name": "finance/currencies.code"}).json()["table_id"]
     return {
         "isAlive": ask("/livez"), "isReady": ask("/readyz"), "getStatus": ask("/v1/status"),
@@ -75,8 +83,18 @@ def answers(client: TestClient[Any]) -> dict[str, Any]:
         "giveVerdict": verdict, "listVerdicts": ask("/v1/verdicts"), "startCrawl": crawl,
         "getCrawl": ask(f"/v1/crawls/{crawl['id']}"), "listCrawls": ask("/v1/crawls"),
         "listProbes": {"items": [RUN], "next": None, "total": 1}, "getProbe": RUN | {"results": []},
+        "startAugmentation": augmentation.json(), "getAugmentation": job,
+        "listAugmentations": ask("/v1/augmentations"), "cancelAugmentation": job,
+        "findSimilarRows": ask(f"/v1/tables/{rowed}/rows/80/similar", others=True, k=2),
         "cancelCrawl": client.delete(f"/v1/crawls/{crawl['id']}").json(),
     }  # fmt: skip
+
+
+def ended(client: TestClient[Any], where: str) -> Any:
+    """A job when it is over."""
+    while (job := client.get(where).json())["state"] in ("waiting", "running"):
+        time.sleep(0.5)
+    return job
 
 
 def trimmed(found: Any) -> Any:

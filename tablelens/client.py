@@ -22,10 +22,11 @@ from tablelens import errors
 from tablelens.discover.paths import JoinPath, Step
 from tablelens.discover.tables import TableHit
 from tablelens.profile.outside import outside_column
+from tablelens.transtab.similar import SimilarRow
 from tablelens.types import Answer, Bridge, ColumnRef, CrawlReport, Evidence, Hit, Mode, Verdict
 
 JOBS_SECONDS = 0.5
-"""How often a crawl is asked how it goes."""
+"""How often a job is asked how it goes."""
 _ARROW = "arrow"
 
 
@@ -119,17 +120,44 @@ class Client:
             CatalogError: the crawl failed, or somebody stopped it.
         """
         body = {"path": "" if path is None else str(path), "lake": name or "", "refresh": refresh}
-        job = self._call("POST", "/v1/crawls", json=body).json()
-        while job["state"] in ("waiting", "running"):
-            time.sleep(JOBS_SECONDS)
-            job = self._get(f"/v1/crawls/{job['id']}")
-            if progress is not None:
-                progress(job)
+        job = self._done("crawl", body, progress or (lambda _: None))
         if job["state"] != "done":
             raise errors.CatalogError(f"the crawl is {job['state']}: {job['error']}", "ask the server's log")
         report = job["report"]
         failed = tuple((each["path"], each["reason"]) for each in report["failed"])
         return CrawlReport(**(report | {"failed": failed}))
+
+    def similar_rows(self, table: str, row: int, *, k: int = 10, others: bool = False) -> list[SimilarRow]:
+        """Rows that are like a row of a table, the likest first; with ``others``, of other tables alone."""
+        found = self._get(f"/v1/tables/{self._table(table)}/rows/{row}/similar", k=k, others=others)["hits"]
+        return [SimilarRow(hit["table"]["lake"], hit["table"]["name"], hit["row"], hit["similarity"]) for hit in found]
+
+    def augment(
+        self, table: str, target: str, *, metric: str | None = None, budget: float = 300.0, rows: bool = True,
+        k: int = 10, told: Callable[[str], None] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Columns of the lake that help to predict a column of a table, proven; see ``Lake.augment``.
+
+        Gives the report, as ``tablelens augment --json`` does: trials with their lifts, outcomes, the SQL.
+
+        Raises:
+            TablelensError: the augmentation failed, or somebody stopped it.
+        """
+        body = {"table": self._get("/v1/tables/named", name=table)["id"], "target": target, "metric": metric}
+        body |= {"budget": budget, "judge": "both" if rows else "trees", "k": k}
+        stage = ""
+
+        def heard(job: dict[str, Any]) -> None:
+            nonlocal stage
+            if told is not None and job["stage"] != stage:
+                stage = job["stage"]
+                told(stage)
+
+        job = self._done("augmentation", body, heard)
+        if job["state"] != "done":
+            raise errors.TablelensError(f"the augmentation is {job['state']}: {job['error']}", "ask the server's log")
+        report: dict[str, Any] = job["report"]
+        return report
 
     # what the service offers beside ----------------------------------------------------------------------------
 
@@ -147,6 +175,15 @@ class Client:
         return found
 
     # -----------------------------------------------------------------------------------------------------------
+
+    def _done(self, word: str, body: dict[str, Any], heard: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """A job, begun and waited for."""
+        job: dict[str, Any] = self._call("POST", f"/v1/{word}s", json=body).json()
+        while job["state"] in ("waiting", "running"):
+            time.sleep(JOBS_SECONDS)
+            job = self._get(f"/v1/{word}s/{job['id']}")
+            heard(job)
+        return job
 
     def _column(self, reference: str) -> str:
         return quote(str(self._get("/v1/columns", name=reference)["id"]))

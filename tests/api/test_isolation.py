@@ -109,7 +109,7 @@ def test_its_name_is_that_of_nothing(reader, lake):
 
 def test_its_crawls_are_not_listed(two_lakes, keys):
     with serve(two_lakes, keys["admin"]) as made:
-        made.app.state.service.jobs._wake.set = lambda: None  # it shall only be listed
+        made.app.state.service.crawls._wake.set = lambda: None  # it shall only be listed
         id_ = made.post("/v1/crawls", json={"lake": SECRET}).json()["id"]
         assert [job["id"] for job in made.found("/v1/crawls")["items"]] == [id_]
         made.headers["Authorization"] = f"Bearer {keys['tiny']}"
