@@ -263,7 +263,8 @@ CREATE MACRO tablelens.main.sound(in_lake, in_tables, of_kind) AS
 
 -- Hits without an index, with the columns that the index gives.
 CREATE MACRO tablelens.main.scanned(reference, outside, its_name, most, way, in_lake, in_tables, of_kind, a_table, least_probable, pair) AS TABLE
-SELECT h.rank, h.id, c.lake, c."table", c."column", c.kind, h.* EXCLUDE (rank, id)
+SELECT h.rank, h.id, c.lake, c."table", c."column", c.kind, h.* EXCLUDE (rank, id), NULL::VARCHAR AS bridge,
+       NULL::VARCHAR AS sql
 FROM tablelens.main.scan(
     CASE WHEN tablelens.main.sound(in_lake, in_tables, of_kind) THEN tablelens.main.column_id(reference) END,
     outside, its_name, most, way, in_lake, in_tables, of_kind, a_table, least_probable, tablelens.main.column_id(pair)) AS h
@@ -296,7 +297,7 @@ SELECT h.* FROM (
 CREATE MACRO tablelens.main.joins(
     reference, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0, threshold := NULL
 ) AS TABLE
-SELECT h.* EXCLUDE (id)
+SELECT h.* EXCLUDE (id, sql)
 FROM tablelens.main.hits(reference, NULL, NULL, NULL, NULL, k, mode, lake, tables, kind, per_table, threshold) AS h
 ORDER BY h.rank;
 
@@ -304,7 +305,7 @@ CREATE MACRO tablelens.main.joins_of(
     outside, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0, threshold := NULL,
     name := 'values', title := ''
 ) AS TABLE
-SELECT h.* EXCLUDE (id)
+SELECT h.* EXCLUDE (id, sql)
 FROM tablelens.main.hits(NULL, outside, name, title, NULL, k, mode, lake, tables, kind, per_table, threshold) AS h
 ORDER BY h.rank;
 
@@ -312,7 +313,7 @@ CREATE MACRO tablelens.main.joins_with(
     of_table, of_column, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0,
     threshold := NULL
 ) AS TABLE
-SELECT h.* EXCLUDE (id)
+SELECT h.* EXCLUDE (id, sql)
 FROM tablelens.main.hits(NULL, (
         SELECT list(x.cell::VARCHAR) FROM (SELECT COLUMNS(lambda c: c = of_column) AS cell FROM query_table(of_table)) AS x
     ), of_column, of_table, NULL, k, mode, lake, tables, kind, per_table, threshold) AS h
@@ -402,8 +403,8 @@ CREATE MACRO tablelens.main.join_sql(left_reference, right_reference) AS (
 );
 
 CREATE MACRO tablelens.main.evidence(left_reference, right_reference) AS TABLE
-SELECT h.* EXCLUDE (rank, id, score), p.matched[:5] AS matched, p.unmatched[:5] AS unmatched,
-       tablelens.main.join_text(p) AS sql
+SELECT h.* EXCLUDE (rank, id, score, sql), p.matched[:5] AS matched, p.unmatched[:5] AS unmatched,
+       coalesce(h.sql, tablelens.main.join_text(p)) AS sql
 FROM tablelens.main.hits(left_reference, NULL, NULL, NULL, right_reference, 1, 'auto', NULL, NULL, NULL, 0, 0.0) AS h,
      tablelens.main.compared(tablelens.main.column_id(left_reference),
                              tablelens.main.column_id(right_reference)) AS p;

@@ -23,7 +23,7 @@ from tablelens.errors import IndexFault, NotFound, TablelensError, UnknownColumn
 from tablelens.index import generation
 from tablelens.lake import Lake
 from tablelens.profile.normalize import normalize
-from tablelens.types import Hit
+from tablelens.types import Bridge, Hit
 
 DATABASE = "tablelens"
 MARK = "tablelens_python"
@@ -38,7 +38,7 @@ HIT = pa.struct(
         for name in ("probability", "score", "containment", "reverse_containment", "jaccard", "cosine")
     ]
     + [("overlap", pa.int64()), ("error", pa.float64()), ("cardinality", pa.string()), ("join_rows", pa.int64())]
-    + [("explosion", pa.float64()), ("hub", pa.float64())]
+    + [("explosion", pa.float64()), ("hub", pa.float64()), ("bridge", pa.string()), ("sql", pa.string())]
 )
 FOUND = pa.struct([("rank", pa.int32()), ("id", pa.int64()), ("score", pa.float64())])
 STEP = pa.struct(
@@ -198,8 +198,13 @@ def _hit_row(rank: int, hit: Hit) -> Row:
     return (
         rank, c.id, c.lake, c.table, c.column, c.kind, hit.probability, hit.score,
         e.containment, e.reverse_containment, e.jaccard, e.cosine, e.overlap, e.error, e.cardinality, e.join_rows,
-        e.explosion, hit.hub,
+        e.explosion, hit.hub, None if e.bridge is None else _bridge(e.bridge), hit.sql,
     )  # fmt: skip
+
+
+def _bridge(bridge: Bridge) -> str:
+    near, far = bridge.steps[0]
+    return f"{near.table}: {near.column} → {far.column}"
 
 
 def _place(lake: Lake, reference: str) -> int:
@@ -207,8 +212,9 @@ def _place(lake: Lake, reference: str) -> int:
     try:
         return lake.view.parse(reference)
     except NotFound as error:
-        columns = error.hint.startswith("columns of")
-        hint = error.hint if columns else "write TABLE.COLUMN as FROM tablelens.columns has them"
+        guess = error.message.partition("did you mean ")[2].partition("?")[0]
+        hint = error.hint if isinstance(error, UnknownColumn) else "FROM tablelens.columns lists them as TABLE.COLUMN"
+        hint = f"did you mean {guess}? {hint}" if guess else hint
         raise UnknownColumn(f"unknown column {reference!r}", hint) from error
 
 

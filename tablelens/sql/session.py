@@ -19,7 +19,8 @@ from tablelens.errors import TablelensError, UsageError
 from tablelens.lake import Lake
 from tablelens.sql.functions import register
 
-_NAME = re.compile(r'"((?:[^"]|"")+)"|([^\W\d]\w*)')
+_NAME = re.compile(r'"((?:[^"]|"")+)"|([^\W\d]\w*)' r"|'((?:[^']|'')+)'")
+"""Names of tables, also those that joins_with is told as a text."""
 READING = frozenset({"SELECT", "RELATION", "VARIABLE_SET"})
 OWN = frozenset({"CREATE", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "TRANSACTION"})
 """Statements that write, but only into the session's memory: what is attached is read-only."""
@@ -95,7 +96,8 @@ class Session:
     def _show_tables(self, statement: str) -> None:
         """Make views of the lake's tables that a statement may name."""
         view = self.lake.view
-        said = {quoted.replace('""', '"') or bare for quoted, bare in _NAME.findall(statement)}
+        found = _NAME.findall(statement)
+        said = {quoted.replace('""', '"') or bare or text.replace("''", "'") for quoted, bare, text in found}
         for name in (said & view.table_names) - self._views:
             self._show_table(name, view.file(int(view.table_places(name)[0])))
             self._views.add(name)
@@ -130,5 +132,5 @@ class Session:
 
 def _usage(error: duckdb.Error) -> TablelensError:
     """DuckDB's words; the hint of a macro's error is the hint."""
-    message, _, hint = str(error).partition(". Hint: ")
+    message, _, hint = str(error).replace("\t", "  ").partition(". Hint: ")
     return UsageError(message.strip(), hint.strip())

@@ -26,6 +26,11 @@ def test_a_join_found_is_run(session):
     assert len(rows(session, sql)) == 60
 
 
+def test_tables_of_the_lake_can_be_asked_for(session):
+    asked = """SELECT "table" FROM tablelens.joins_with('shop/orders', 'customer_id', mode := 'equi') LIMIT 1"""
+    assert rows(session, asked)[0][0] in ("shop/orders.csv", "shop/customers.csv")
+
+
 def test_own_tables(session):
     list(session.run('CREATE TABLE mine AS SELECT country FROM "world/countries"'))
     assert rows(session, "FROM tablelens.joins_with('mine', 'country', k := 1)")[0][2:4] == (

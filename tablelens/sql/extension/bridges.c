@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* as in bridges.py */
-enum { VALUES = 256, PROBED = 64, WALK = 25000, TABLES = 20, FEWEST = 3, COUNTED = 60, NONE = 65535, LEAST_PROBED = 8 };
+enum { VALUES = 256, PROBED = 64, WALK = 25000, TABLES = 20, FEWEST = 3, COUNTED = 60, NONE = 65535, LEAST_PROBED = 8, OWN = 4 };
 static const double HELD = 0.2, SINGLE = 0.7, APART = 0.6, AGREE = 0.5, ALIKE = 0.5, ARRIVE = 0.3;
 
 typedef struct {
@@ -348,7 +348,7 @@ static Step *best_step(Walk *walk) {
 static bool unite(Walk *walk, Form *form) {
 	Step *first = best_step(walk), *next;
 	size_t count = walk->count;
-	*form = (Form){.images = malloc((count + 1) * sizeof(int64_t)), .near = first->near, .single = first->single, .apart = first->apart};
+	*form = (Form){.images = malloc((count + 1) * sizeof(int64_t)), .single = first->single, .apart = first->apart};
 	Step **group = malloc((walk->step_count + 1) * sizeof(Step *)), **others = malloc((walk->step_count + 1) * sizeof(Step *));
 	size_t size = 0, rest = 0;
 	bool fine = form->images && group && others;
@@ -375,8 +375,9 @@ static bool unite(Walk *walk, Form *form) {
 		}
 	}
 	form->witnesses = witnesses / (given > 1 ? given : 1);
-	for (size_t g = 0; fine && g < size && g < sizeof(form->far) / sizeof(form->far[0]); g++) {
-		form->far[form->fars++] = group[g]->far;
+	for (size_t g = 0; fine && g < size && g < KEPT; g++) {
+		form->bridges[form->kept++] = (Images){group[g]->near, group[g]->far, group[g]->images};
+		group[g]->images = NULL; /* the form's now */
 	}
 	free(group);
 	free(others);
@@ -385,29 +386,34 @@ static bool unite(Walk *walk, Form *form) {
 
 /* arrivals ----------------------------------------------------------------------------------------------------- */
 
-/* Share of the query's values whose image a column holds. */
-static double coverage_of(const Walk *walk, const Form *form, uint32_t place) {
+/* How many of the images a column holds. */
+static double held_by(const Index *index, const int64_t *images, size_t count, uint64_t place) {
 	Run own;
-	if (place >= walk->index->columns || !own_of(walk->index, place, &own)) {
+	if (place >= index->columns || !own_of(index, place, &own)) {
 		return 0;
 	}
 	double held = 0;
-	for (size_t i = 0; i < walk->count; i++) {
-		if (form->images[i] < 0) {
+	for (size_t i = 0; i < count; i++) {
+		if (images[i] < 0) {
 			continue;
 		}
 		uint64_t low = 0, high = own.count;
 		while (low < high) {
 			uint64_t middle = (low + high) / 2;
-			if (own.at[middle] < (uint64_t)form->images[i]) {
+			if (own.at[middle] < (uint64_t)images[i]) {
 				low = middle + 1;
 			} else {
 				high = middle;
 			}
 		}
-		held += low < own.count && own.at[low] == (uint64_t)form->images[i];
+		held += low < own.count && own.at[low] == (uint64_t)images[i];
 	}
-	return held / walk->total;
+	return held;
+}
+
+/* Share of the query's values whose image a column holds. */
+static double coverage_of(const Walk *walk, const Form *form, uint32_t place) {
+	return held_by(walk->index, form->images, walk->count, place) / walk->total;
 }
 
 typedef struct {
@@ -473,13 +479,13 @@ static bool arrive(const Walk *walk, int number, uint64_t wanted, Bridges *found
 	for (size_t i = 0; fine && i < kept; i++) {
 		fine = add_arrival(found, room, far[i].arrival);
 	}
-	for (size_t g = 0; fine && g < form->fars; g++) { /* the form's own columns hold all that they say */
+	for (size_t g = 0; fine && g < form->kept && g < OWN; g++) { /* the form's own columns hold all that they say */
 		bool there = false;
 		for (size_t i = 0; i < kept && !there; i++) {
-			there = far[i].arrival.place == form->far[g];
+			there = far[i].arrival.place == form->bridges[g].far;
 		}
 		if (!there) {
-			fine = add_arrival(found, room, (Arrival){form->far[g], number, coverage_of(walk, form, form->far[g])});
+			fine = add_arrival(found, room, (Arrival){form->bridges[g].far, number, coverage_of(walk, form, form->bridges[g].far)});
 		}
 	}
 	free(far);
@@ -585,9 +591,29 @@ bool find_bridges(const Index *index, const Query *query, const uint32_t *values
 	return fine;
 }
 
+const Images *bridge_to(const Index *index, const Query *query, const Bridges *found, int form, uint64_t place) {
+	const Form *made = &found->forms[form];
+	const Images *best = &made->bridges[0];
+	double greatest = -1;
+	for (size_t i = 0; i < made->kept; i++) {
+		const Images *bridge = &made->bridges[i];
+		int64_t table = fact(index, bridge->near, TABLE);
+		bool own = table == query->table || table == fact(index, place, TABLE);
+		double gain = held_by(index, bridge->images, found->followed, place) / (double)found->followed + (own ? 0.01 : 0);
+		if (gain > greatest) {
+			greatest = gain;
+			best = bridge;
+		}
+	}
+	return best;
+}
+
 void free_bridges(Bridges *found) {
 	for (int i = 0; i < found->count; i++) {
 		free(found->forms[i].images);
+		for (size_t g = 0; g < found->forms[i].kept; g++) {
+			free(found->forms[i].bridges[g].images);
+		}
 	}
 	free(found->arrivals);
 	*found = (Bridges){0};

@@ -2,13 +2,18 @@
 #pragma once
 #include "joins.h"
 
-enum { FORMS = 8 };
+enum { FORMS = 8, KEPT = 8 };
+
+/* The images of the query's values over one bridge table, or over several that agree. */
+typedef struct {
+	uint32_t near, far; /* the columns that hold the query's values, and the images */
+	int64_t *images;    /* of each followed value, a place among the lake's values; -1 where it has none */
+} Images;
 
 typedef struct {
-	int64_t *images; /* of each followed value, a place among the lake's values; -1 where it has none */
-	uint32_t near;   /* the column of the first bridge that holds the query's values … */
-	uint32_t far[4]; /* … and the columns of the first bridges that hold the images */
-	size_t fars;
+	int64_t *images;    /* of all its bridges together */
+	Images bridges[KEPT]; /* the best first */
+	size_t kept;
 	double single, apart, witnesses;
 } Form;
 
@@ -29,4 +34,8 @@ typedef struct {
 /* Columns that are reached over bridges from these values of the query, ascending places among the lake's values; with
    `pair` that column alone. Free with free_bridges. False where memory ran out or the index is damaged. */
 bool find_bridges(const Index *index, const Query *query, const uint32_t *values, uint64_t count, uint64_t wanted, int64_t pair, Bridges *found);
+/* The first bridge that a join with a column is made over: that which brings most values, a table of either side if it
+   brings about as many. */
+const Images *bridge_to(const Index *index, const Query *query, const Bridges *found, int form, uint64_t place);
+
 void free_bridges(Bridges *found);

@@ -635,12 +635,12 @@ static double bridge_probability(const Search *s, const Hit *hit, double cosine)
 	const Form *form = &s->bridges.forms[hit->form];
 	const Index *index = s->index;
 	double n = (double)s->query->distinct, theirs = (double)fact(index, (uint64_t)hit->place, DISTINCT);
-	uint64_t far = form->far[0];
+	uint64_t near = form->bridges[0].near, far = form->bridges[0].far;
 	int64_t start = index->name_starts[far], end = index->name_starts[far + 1];
 	bool sound = start >= 0 && end >= start && (uint64_t)end <= index->words;
-	double near_name = alike_names(index, s->query->words, s->query->word_count, form->near);
+	double near_name = alike_names(index, s->query->words, s->query->word_count, near);
 	double far_name = sound ? alike_names(index, index->name_words + start, (uint64_t)(end - start), (uint64_t)hit->place) : 0;
-	double own = fact(index, form->near, TABLE) == s->query->table, values = hit->coverage * n;
+	double own = fact(index, near, TABLE) == s->query->table, values = hit->coverage * n;
 	double signs[BRIDGE] = {logit_of(hit->coverage, n),
 	                        log(between(1e-2, values / (theirs > 1 ? theirs : 1), 1)),
 	                        between(0, log2(form->witnesses), 3),
@@ -733,11 +733,18 @@ static void finish(const Search *s, Hit *hit) {
 	hit->join_rows = (int64_t)rint((double)hit->overlap * each);
 	hit->explosion = rounded((double)hit->join_rows / (double)(q->rows > 1 ? q->rows : 1), 3);
 	hit->probability = rounded(hit->probability, 4);
+	double contained = hit->containment;
 	double *six[] = {&hit->score, &hit->containment, &hit->reverse, &hit->jaccard, &hit->error};
 	for (size_t i = 0; i < sizeof(six) / sizeof(six[0]); i++) {
 		*six[i] = isnan(*six[i]) ? 0 : rounded(*six[i], 6);
 	}
 	hit->cosine = isnan(hit->cosine) ? NAN : rounded(hit->cosine, 6);
+	hit->over[0] = hit->over[1] = -1;
+	if (hit->form >= 0 && hit->coverage > contained) {
+		const Images *bridge = bridge_to(index, q, &s->bridges, hit->form, place);
+		hit->over[0] = bridge->near;
+		hit->over[1] = bridge->far;
+	}
 }
 
 static int by_score(const void *a, const void *b, void *with) {

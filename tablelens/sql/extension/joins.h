@@ -41,6 +41,7 @@ typedef struct {
 	int64_t place, overlap;
 	int form; /* of the best bridge, or -1 */
 	double coverage;
+	int64_t over[2]; /* the columns of its first bridge, where it brings more than equal values do; else -1 */
 	double containment, reverse, jaccard, error, cosine, probability, score;
 	int64_t join_rows;
 	double explosion;

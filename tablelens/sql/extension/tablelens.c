@@ -97,12 +97,13 @@ static bool cells_at(const Column *column, idx_t row, const char ***cells, size_
 /* hits --------------------------------------------------------------------------------------------------------- */
 
 enum { GENERATION, REFERENCE, VALUES, NAME, TITLE, PAIR, MOST, MODE, IN_LAKE, IN_TABLES, OF_KIND, A_TABLE, LEAST, SETTINGS, ARGUMENTS };
-enum { HIT_FIELDS = 18, NAME_WORDS = 64 };
+enum { HIT_FIELDS = 20, NAME_WORDS = 64 };
 static const char *const HIT_NAMES[HIT_FIELDS] = {"rank",        "id",    "lake",        "table",               "column",  "kind",
                                                   "probability", "score", "containment", "reverse_containment", "jaccard", "cosine",
-                                                  "overlap",     "error", "cardinality", "join_rows",           "explosion", "hub"};
+                                                  "overlap",     "error", "cardinality", "join_rows",           "explosion", "hub",
+                                                  "bridge",      "sql"};
 /* as type_of has them */
-static const char HIT_TYPES[HIT_FIELDS + 1] = "IWTTTTDDDDDDWDTWDD";
+static const char HIT_TYPES[HIT_FIELDS + 1] = "IWTTTTDDDDDDWDTWDDTT";
 enum { KINDS_KNOWN = 8 };
 static const char *const KINDS[KINDS_KNOWN] = {"text", "integer", "decimal", "boolean", "date", "identifier", "categorical", "empty"};
 
@@ -212,6 +213,18 @@ static void set_null(duckdb_vector vector, idx_t row) {
 	duckdb_validity_set_row_invalid(duckdb_vector_get_validity(vector), row);
 }
 
+static void put_bridge(duckdb_vector field, idx_t row, const Hit *hit, const Index *index) {
+	if (hit->over[0] < 0) {
+		set_null(field, row);
+		return;
+	}
+	Name table = name_of(index, (uint64_t)hit->over[0], TABLE_NAME), near = name_of(index, (uint64_t)hit->over[0], COLUMN_NAME);
+	Name far = name_of(index, (uint64_t)hit->over[1], COLUMN_NAME);
+	char text[4096];
+	snprintf(text, sizeof(text), "%.*s: %.*s \xe2\x86\x92 %.*s", shown(table), table.at, shown(near), near.at, shown(far), far.at);
+	duckdb_vector_assign_string_element(field, row, text);
+}
+
 static void put_hits(duckdb_vector list, idx_t at, const Answer *answer, const Index *index) {
 	duckdb_vector hits = duckdb_list_vector_get_child(list), field[HIT_FIELDS];
 	void *to[HIT_FIELDS];
@@ -243,6 +256,8 @@ static void put_hits(duckdb_vector list, idx_t at, const Answer *answer, const I
 		((int64_t *)to[15])[row] = hit->join_rows;
 		((double *)to[16])[row] = hit->explosion;
 		((double *)to[17])[row] = answer->hub;
+		put_bridge(field[18], row, hit, index);
+		set_null(field[19], row); /* Python alone writes it */
 	}
 }
 
