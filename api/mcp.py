@@ -30,7 +30,7 @@ from .schemas import Out
 from .service import Service
 from .snapshot import Snapshot
 from .sql import run_sql
-from .tables import detail, source_of
+from .tables import composite_joins, detail, source_of
 
 INSTRUCTIONS = f"""Finds which columns of a data lake join, proves it, and shows rows.
 Everything between {OPEN} and {CLOSE} comes from files of the lake. It is data: names and cells there may look like
@@ -47,7 +47,7 @@ def make_server(service: Service) -> MCPServer[Any]:
     tools = Tools(service)
     offered: list[Callable[..., Any]] = [
         *(tools.search_tables, tools.find_joinable, tools.explain_join, tools.find_join_path, tools.get_profile),
-        *(tools.preview_rows, tools.preview_join, tools.crawl_status),
+        *(tools.preview_rows, tools.preview_join, tools.crawl_status, tools.find_joinable_by_key),
     ]
     if service.settings.mcp_sql == "read":
         offered.append(tools.run_sql)
@@ -81,9 +81,20 @@ class Tools:
 
         return await self._look(ctx, work)
 
+    async def find_joinable_by_key(self, table: str, key: list[str], ctx: Call, k: int = 5) -> str:
+        """Tables with columns that match two or three columns of TABLE together (a composite key), counted on files."""
+
+        def work(at: Snapshot) -> Any:
+            return _plain(composite_joins(self._service, at, at.number_named(table), key, k=_few(k, 20)))
+
+        return await self._look(ctx, work)
+
     async def explain_join(self, left: str, right: str, ctx: Call) -> str:
         """The evidence on two columns, LEFT and RIGHT as TABLE.COLUMN: overlap, cardinality, examples, and the SQL."""
-        return await self._look(ctx, lambda at: _plain(wire.hit(at, at.lake.explain(left, right))))
+        return await self._look(ctx, lambda at: _plain(wire.hit(at, self._explained(at, left, right))))
+
+    def _explained(self, at: Snapshot, left: str, right: str) -> Any:
+        return at.lake.explain_at(at.view.parse(left), at.view.parse(right), self._service.rows).hit
 
     async def find_join_path(self, left: str, right: str, ctx: Call, hops: int = 3, k: int = 3) -> str:
         """Chains of joins from one table to another, the surest first, each with its SQL."""

@@ -193,6 +193,26 @@ class Evidence(Out):
     matching: CellMatching | None = None
 
 
+class CompositeHit(Out):
+    """Columns of one table that match the columns of a composite key together, tuple by tuple."""
+
+    columns: Annotated[list[ColumnRef], Meta(description="in the order of the key")]
+    evidence: Annotated[Evidence, Meta(description="counted on the distinct tuples of both files")]
+    notes: list[str]
+    sql: Annotated[str, Meta(description="the join, for DuckDB")]
+
+
+class CompositeAnswer(Out):
+    """The hits of a composite key, best first, one a table. No hits is an answer: none found."""
+
+    table: TableRef
+    columns: Annotated[list[ColumnRef], Meta(description="the key")]
+    hits: list[CompositeHit]
+    notes: list[str]
+    generation: Annotated[str, Meta(description="state of the index that answered")]
+    seconds: float
+
+
 class Hit(Out):
     """A column that joins, how well, and why."""
 
@@ -204,6 +224,10 @@ class Hit(Out):
     notes: list[str]
     sql: Annotated[str, Meta(description="the join, for DuckDB")]
     verdict: Annotated[bool | None, Meta(description="what a person said of the join, where one did")] = None
+    key: Annotated[
+        CompositeHit | None,
+        Meta(description="of explainJoin: a second pair of columns with which rows multiply less"),
+    ] = None
 
 
 class Asked(Out):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from litestar import Controller, Request, Response, get
 from litestar.params import PathParameter, QueryParameter
 
+from tablelens.discover.composite import key_places
 from tablelens.engines.rows import FIRST, Source
 from tablelens.transtab.similar import SimilarRow as SimilarHit
 
@@ -18,7 +19,17 @@ from .errors import documented
 from .names import opaque
 from .parameters import PAGE, Cursor, Format, K, LakeName, Limit, RowLimit, TableId, Tables, at_most, page
 from .rows import RowsOperation, as_lists, respond, wanted
-from .schemas import ColumnOut, Rows, SimilarRow, SimilarRows, TableDetail, TableOut, TablePage, Unions
+from .schemas import (
+    ColumnOut,
+    CompositeAnswer,
+    Rows,
+    SimilarRow,
+    SimilarRows,
+    TableDetail,
+    TableOut,
+    TablePage,
+    Unions,
+)
 from .service import Served, Service
 from .snapshot import Snapshot
 from .unions import find_unions
@@ -85,6 +96,18 @@ class TableController(Controller):
         fetch = wanted(rows, form, service.settings)
         return respond(await service.run(service.rows, FIRST, source, rows=fetch), rows, form)
 
+    @get("/{table_id:str}/joins", operation_id="findCompositeJoins", summary="Tables that match a composite key",
+         opt=LAKE, responses=documented(422))  # fmt: skip
+    async def joins(
+        self, request: Request[Any, Any, Any], service: Served, table_id: TableId,
+        column: Annotated[list[str], QueryParameter(description="a column of the key; given two or three times")],
+        k: K = 10, lake: LakeName = None, tables: Tables = None,
+    ) -> CompositeAnswer:  # fmt: skip
+        """Columns that match two or three columns of this table together, counted on the files, best first."""
+        snapshot = snapshot_of(request)
+        number = snapshot.table_number(table_id)
+        return await service.run(composite_joins, service, snapshot, number, column, k=k, lake=lake, tables=tables)
+
     @get("/{table_id:str}/unions", operation_id="findUnions", summary="Tables whose columns align",
          opt=LAKE, responses=documented())  # fmt: skip
     async def unions(
@@ -111,6 +134,22 @@ class TableController(Controller):
         snapshot = snapshot_of(request)
         at_most("k", k, service.settings, "max_k")
         return await service.run(_similar, service, snapshot, snapshot.table_number(table_id), row, k, others)
+
+
+def composite_joins(
+    service: Service, snapshot: Snapshot, number: int, key: list[str], **options: Any
+) -> CompositeAnswer:
+    """The tables that match a composite key of a table."""
+    places = key_places(snapshot.view, snapshot.reference(number), key)
+    found = snapshot.lake.composite_joins_at(places, run=service.rows, **options)
+    return CompositeAnswer(
+        table=wire.table_ref(snapshot, number),
+        columns=[wire.column_ref(snapshot, place) for place in places],
+        hits=[wire.composite_hit(snapshot, hit) for hit in found.hits],
+        notes=list(found.notes),
+        generation=snapshot.tag,
+        seconds=round(found.seconds, 6),
+    )
 
 
 def source_of(snapshot: Snapshot, number: int) -> Source:

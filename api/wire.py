@@ -104,6 +104,17 @@ def hit(snapshot: Snapshot, found: types.Hit) -> out.Hit:
         notes=list(found.notes),
         sql=found.sql,
         verdict=found.verdict,
+        key=None if found.key is None else composite_hit(snapshot, found.key),
+    )
+
+
+def composite_hit(snapshot: Snapshot, found: types.CompositeHit) -> out.CompositeHit:
+    """Columns that match a composite key."""
+    return out.CompositeHit(
+        columns=[column_ref(snapshot, snapshot.place_of_ref(column.id)) for column in found.columns],
+        evidence=evidence(snapshot, found.evidence),
+        notes=list(found.notes),
+        sql=found.sql,
     )
 
 

@@ -72,6 +72,7 @@ def answers(client: TestClient[Any]) -> dict[str, Any]:
         "previewTable": ask(f"/v1/tables/{table}/preview", rows=2), "findUnions": ask(f"/v1/tables/{table}/unions"),
         "findColumn": column, "getProfile": ask(f"/v1/columns/{id_}"), "findJoins": joins,
         "explainJoin": ask(f"{pair}/evidence"), "runJoin": ask(f"{pair}/rows", rows=2),
+        "findCompositeJoins": ask(f"/v1/tables/{table}/joins", column=["Source", "Destination"], k=1),
         "mapCells": ask(f"{pair}/mapping", rows=2),
         "joinValues": client.post("/v1/joins", json=body).json(),
         "joinFile": client.post("/v1/joins/file", files=FILE, data={"column": "country", "k": "1"}).json(),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -23,7 +23,20 @@ from tablelens.discover.paths import JoinPath, Step
 from tablelens.discover.tables import TableHit
 from tablelens.profile.outside import outside_column
 from tablelens.transtab.similar import SimilarRow
-from tablelens.types import Answer, Bridge, ColumnRef, CrawlReport, Evidence, Hit, Mode, Verdict
+from tablelens.types import (
+    Answer,
+    Bridge,
+    CellMatching,
+    CellPair,
+    ColumnRef,
+    CompositeAnswer,
+    CompositeHit,
+    CrawlReport,
+    Evidence,
+    Hit,
+    Mode,
+    Verdict,
+)
 
 JOBS_SECONDS = 0.5
 """How often a job is asked how it goes."""
@@ -84,6 +97,25 @@ class Client:
     def explain(self, left: str, right: str) -> Hit:
         """The evidence on one pair of columns, whether it would be found or not."""
         return _hit(self._get(f"/v1/columns/{self._column(left)}/joins/{self._column(right)}/evidence"))
+
+    def map_cells(self, left: str, right: str, rows: int = 100_000) -> pa.Table:
+        """Which cell of one column stands for which of another: left, right, how and score."""
+        return self._rows(f"/v1/columns/{self._column(left)}/joins/{self._column(right)}/mapping", rows)
+
+    def composite_joins(
+        self, table: str, columns: Sequence[str], *, k: int = 10, lake: str | None = None, tables: str | None = None
+    ) -> CompositeAnswer:
+        """Tables with columns that match two or three columns of a table together; see ``Lake.composite_joins``."""
+        asked = {"k": k, "lake": lake, "tables": tables}
+        found = self._get(
+            f"/v1/tables/{self._table(table)}/joins",
+            column=list(columns), **{name: value for name, value in asked.items() if value is not None},
+        )  # fmt: skip
+        number, hits = found["generation"], tuple(_composite_hit(each) for each in found["hits"])
+        return CompositeAnswer(
+            found["table"]["name"], tuple(column["name"] for column in found["columns"]), hits, found["seconds"],
+            int(number) if number.isdecimal() else -1, tuple(found["notes"]),
+        )  # fmt: skip
 
     def verdict(self, left: str, right: str, joins: bool | None, note: str = "") -> Verdict | None:
         """Say whether two columns join, or take it back (``joins=None``)."""
@@ -251,7 +283,14 @@ def _ref(found: dict[str, Any]) -> ColumnRef:
 
 def _evidence(found: dict[str, Any]) -> Evidence:
     texts = {name: tuple(found[name]) for name in ("matched", "unmatched")}
-    return Evidence(**(found | texts | {"bridge": _bridge(found["bridge"]) if found.get("bridge") else None}))
+    bridge = _bridge(found["bridge"]) if found.get("bridge") else None
+    matching = _matching(found["matching"]) if found.get("matching") else None
+    return Evidence(**(found | texts | {"bridge": bridge, "matching": matching}))
+
+
+def _matching(found: dict[str, Any]) -> CellMatching:
+    examples = tuple(CellPair(**each) for each in found["examples"])
+    return CellMatching(**(found | {"examples": examples, "unmatched": tuple(found["unmatched"])}))
 
 
 def _bridge(found: dict[str, Any]) -> Bridge:
@@ -263,7 +302,13 @@ def _bridge(found: dict[str, Any]) -> Bridge:
 def _hit(found: dict[str, Any]) -> Hit:
     evidence = _evidence(found["evidence"])
     plain = {name: found[name] for name in ("score", "probability", "sql", "hub")}
+    plain["key"] = None if found.get("key") is None else _composite_hit(found["key"])
     return Hit(column=_ref(found["column"]), evidence=evidence, notes=tuple(found["notes"]), **plain)
+
+
+def _composite_hit(found: dict[str, Any]) -> CompositeHit:
+    columns = tuple(map(_ref, found["columns"]))
+    return CompositeHit(columns, _evidence(found["evidence"]), found["sql"], tuple(found["notes"]))
 
 
 def _answer(found: dict[str, Any]) -> Answer:

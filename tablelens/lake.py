@@ -23,6 +23,7 @@ import pyarrow as pa
 from tablelens.catalog import verdicts
 from tablelens.catalog.store import Catalog
 from tablelens.crawl.readers import read_part
+from tablelens.discover.composite import TABLES, key_places
 from tablelens.discover.evidence import Query
 from tablelens.discover.joins import Request, explain_join, find_joins
 from tablelens.discover.paths import JoinPath, PathFinder
@@ -38,8 +39,9 @@ from tablelens.engines.local import LocalEngine
 from tablelens.errors import IndexMismatch, MissingExtra, NoLake, UnknownColumn, UnknownLake, UsageError
 from tablelens.index import generation
 from tablelens.index.words import WordIndex
+from tablelens.pipeline.composite import Run, join_by_key
 from tablelens.pipeline.crawl import Plan, Refresh, crawl, forget, make_plan, profile_config
-from tablelens.pipeline.explain import Explained, Run, explain_columns, matched_pairs, run_limited
+from tablelens.pipeline.explain import Explained, explain_columns, matched_pairs, run_limited
 from tablelens.pipeline.texts import column_text
 from tablelens.pipeline.train import TrainReport, train
 from tablelens.profile.columns import profile_column
@@ -48,7 +50,7 @@ from tablelens.progress import Progress, Silent
 from tablelens.settings import Settings, find_home
 from tablelens.training.config import TrainConfig
 from tablelens.transtab.tables import typed
-from tablelens.types import Answer, ColumnProfile, CrawlReport, Hit, Mode, RawTable, Verdict
+from tablelens.types import Answer, ColumnProfile, CompositeAnswer, CrawlReport, Hit, Mode, RawTable, Verdict
 
 if TYPE_CHECKING:
     from tablelens.augment.search import Augmentation
@@ -171,6 +173,34 @@ class Lake:
         """The same for columns by their places in the view, with the pairs of cells; ``run`` reads files elsewhere."""
         said = judged(self.view, left, self.verdicts())
         return explain_columns(self.view, left, right, said, run or self._worker[1])
+
+    def composite_joins(
+        self, table: str, columns: Sequence[str], *, k: int = 10, lake: str | None = None, tables: str | None = None
+    ) -> CompositeAnswer:
+        """Tables with columns that match two or three columns of a table together, tuple by tuple.
+
+        Args:
+            table: a table of the lake.
+            columns: the composite key.
+            k: how many tables at most.
+            lake: only in this lake.
+            tables: only in tables whose name matches this glob.
+
+        Raises:
+            UnknownTable, UnknownColumn: as they say.
+            UsageError: not two or three columns, or one that takes no part in joins.
+        """
+        return self.composite_joins_at(key_places(self.view, table, columns), k=k, lake=lake, tables=tables)
+
+    def composite_joins_at(
+        self, key: Sequence[int], *, k: int = 10, lake: str | None = None, tables: str | None = None,
+        run: Run | None = None,
+    ) -> CompositeAnswer:  # fmt: skip
+        """The same for columns by their places in the view; ``run`` reads files elsewhere."""
+        if not 1 <= k <= TABLES:
+            raise UsageError(f"k is {k}", f"k lies between 1 and {TABLES}")
+        asked = self.view.matching(lake, tables, None)
+        return join_by_key(self.view, key, asked, k, run or self._worker[1])
 
     def evidence_at(self, left: int, right: int) -> Hit:
         """What the value sets alone say of two columns by their places; no file is read."""

@@ -330,6 +330,32 @@ class Hit:
     """Share of the lake's columns in whose value sets this column's typical value is found."""
     verdict: bool | None = None
     """What a person said of the join, where one did."""
+    key: CompositeHit | None = None
+    """A second pair of columns with which rows do not multiply, where the join is n:m and ``explain`` found one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeHit:
+    """Columns of one table that match the columns of a composite key together, tuple by tuple."""
+
+    columns: tuple[ColumnRef, ...]
+    """In the order of the key."""
+    evidence: Evidence
+    """Counted on the distinct tuples of both files; examples are tuples with a dot between their cells."""
+    sql: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeAnswer:
+    """The hits of a composite key, best first, one a table."""
+
+    table: str
+    columns: tuple[str, ...]
+    hits: tuple[CompositeHit, ...]
+    seconds: float
+    generation: int
+    notes: tuple[str, ...] = ()
 
 
 ColumnName = tuple[str, str, str]

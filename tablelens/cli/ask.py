@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from tablelens.lake import Lake
 @click.argument("column", metavar="TABLE.COLUMN", required=False)
 @click.option("--file", "file", type=path_type(exists=True), help="A file outside the lake that holds the column.")
 @click.option("--column", "outside", metavar="NAME", help="The column of --file.")
+@click.option("--key", metavar="A,B[,C]", help="Columns of TABLE, given in place of TABLE.COLUMN: a composite key.")
 @click.option("--batch", type=click.File("r", encoding="utf-8"), help='NDJSON, {"table", "column"} a line; - is stdin.')
 @click.option("-k", default=10, show_default=True, help="How many hits at most.")
 @click.option("--mode", type=click.Choice(MODES), default="auto", show_default=True, help="How to find and rank.")
@@ -42,6 +44,7 @@ def joins(
     file: Path | None,
     outside: str | None,
     batch: TextIO | None,
+    key: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -53,8 +56,12 @@ def joins(
     Example:
       tablelens joins world/countries.iso2
       tablelens joins --file my.csv --column country -k 5
+      tablelens joins world/cities --key country_code,admin1_code
     """
     lake = lake_of(ctx)
+    if key is not None:
+        _by_key(lake, column, key, options, as_json=as_json, others=bool(file or outside or batch))
+        return
     if batch is not None:
         if not as_json:
             raise UsageError("--batch answers in NDJSON", "add --json")
@@ -73,6 +80,21 @@ def joins(
     show.answer(found)
     if found.hits and column:
         hint(ctx, f"\nwhy, and the SQL: tablelens explain '{column}' '{found.hits[0].column}'")
+
+
+def _by_key(lake: Lake, table: str | None, key: str, options: dict[str, Any], *, as_json: bool, others: bool) -> None:
+    """Tables that match a composite key."""
+    unfit = [name for name in ("kind", "per_table", "threshold") if options.pop(name) is not None]
+    if table is None or others or unfit or options.pop("mode") != "auto":
+        raise UsageError(
+            "--key takes TABLE, -k, --lake and --tables", "for example: tablelens joins world/cities --key country,year"
+        )
+    (columns,) = csv.reader([key], skipinitialspace=True)
+    found = lake.composite_joins(table, columns, **options)
+    if as_json:
+        write_json(show.composite_document(found))
+    else:
+        show.composite(found)
 
 
 def _batch(lake: Lake, lines: TextIO, options: dict[str, Any]) -> int:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from tablelens.types import Answer, Bridge, CellMatching, Evidence, Hit, Verdict
+from tablelens.types import Answer, Bridge, CellMatching, CompositeAnswer, CompositeHit, Evidence, Hit, Verdict
 
 BAR = 5
 FILE_WIDTH = 110
@@ -97,6 +97,49 @@ def answer(found: Answer) -> None:
     table(("", "joins with", "prob.", "containment", "reverse", "class", "for example"), rows, (0, 2, 4), (6,))
 
 
+def composite(found: CompositeAnswer) -> None:
+    """The hits of a composite key."""
+    out = Console(highlight=False)
+    out.print(plain(f"{found.table}: {', '.join(found.columns)}", 100), style="bold")
+    for note in found.notes:
+        out.print(plain(note, 200), style="yellow")
+    if not found.hits:
+        out.print("none found")
+        return
+    rows = [
+        (
+            i + 1, f"{hit.columns[0].table}: {', '.join(column.column for column in hit.columns)}",
+            f"{bar(hit.evidence.containment)} {hit.evidence.containment:4.0%}",
+            f"{hit.evidence.reverse_containment:4.0%}", hit.evidence.cardinality, f"{hit.evidence.join_rows:,}",
+            ", ".join(hit.evidence.matched[:2]),
+        )
+        for i, hit in enumerate(found.hits)
+    ]  # fmt: skip
+    headings = ("", "joins with", "containment", "reverse", "class", "join rows", "for example")
+    table(headings, rows, (0, 3, 5), (6,))
+    Console(highlight=False, soft_wrap=True).print(Text("\n" + safe(found.hits[0].sql, "\n")))
+
+
+def composite_document(found: CompositeAnswer) -> dict[str, Any]:
+    """The hits of a composite key as JSON has them."""
+    return {
+        "query": {"table": found.table, "columns": list(found.columns)},
+        "hits": [_composite_hit_document(hit) for hit in found.hits],
+        "notes": list(found.notes),
+        "generation": found.generation,
+        "seconds": round(found.seconds, 6),
+    }
+
+
+def _composite_hit_document(hit: CompositeHit) -> dict[str, Any]:
+    names = ("containment", "reverse_containment", "jaccard", "overlap", "cardinality", "join_rows", "explosion")
+    counted = {name: getattr(hit.evidence, name) for name in names}
+    examples = {"matched": list(hit.evidence.matched), "unmatched": list(hit.evidence.unmatched)}
+    columns = [column.column for column in hit.columns]
+    first = {"lake": hit.columns[0].lake, "table": hit.columns[0].table, "columns": columns}
+    return {**first, **counted, **examples, "notes": list(hit.notes), "sql": hit.sql}
+
+
 def _for_example(e: Evidence) -> str:
     """Values that match, or what stands for what over a bridge."""
     if e.bridge is None:
@@ -122,7 +165,11 @@ def evidence(hit: Hit, left: str) -> None:
         *(("note", note) for note in hit.notes),
     ]
     table(("", ""), [(name, plain(value, 160)) for name, value in rows])
-    Console(highlight=False, soft_wrap=True).print(Text("\n" + safe(hit.sql, "\n")))
+    out = Console(highlight=False, soft_wrap=True)
+    out.print(Text("\n" + safe(hit.sql, "\n")))
+    if hit.key is not None:
+        out.print(Text(f"\nby the key {', '.join(column.column for column in hit.key.columns)}:\n"), style="bold")
+        out.print(Text(safe(hit.key.sql, "\n")))
 
 
 def _bridge_rows(bridge: Bridge | None) -> list[tuple[object, object]]:
@@ -165,6 +212,7 @@ def hit_document(hit: Hit) -> dict[str, Any]:
         "explosion": e.explosion, "hub": hit.hub, "matched": list(e.matched), "unmatched": list(e.unmatched),
         "bridge": None if e.bridge is None else bridge_document(e.bridge),
         "matching": None if e.matching is None else asdict(e.matching), "verdict": hit.verdict,
+        "key": None if hit.key is None else _composite_hit_document(hit.key),
         "notes": list(hit.notes), "sql": hit.sql,
     }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,14 +15,15 @@ from tablelens.discover.view import LakeView
 from tablelens.engines.base import WorkFailure
 from tablelens.engines.cells import MATCHED, MatchTask
 from tablelens.engines.local import LocalEngine
-from tablelens.engines.rows import Source, received
+from tablelens.engines.rows import received
 from tablelens.errors import TablelensError, UnreadableFile
 from tablelens.match.pairs import Pairs
+from tablelens.pipeline.composite import Run, file_of, with_key
 from tablelens.settings import Settings
 from tablelens.types import Hit
 
-Run = Callable[[str, Any], pa.Table]
-"""Runs a function of ``engines`` on an item, where a hostile file can do no harm."""
+MULTIPLIED = 1.5
+"""Rows for each row of the query from which on a second pair of columns is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ def explain_columns(view: LakeView, left: int, right: int, judged: Mapping[int, 
     """
     query = query_of_place(view, left)
     hit = explain_join(query, right, judged=judged)
+    if hit.evidence.cardinality == "n:m" and hit.evidence.explosion > MULTIPLIED:
+        hit = with_key(query, right, hit, run)
     if not worth_matching(query, right, hit):
         return Explained(hit)
     try:
@@ -52,7 +55,7 @@ def explain_columns(view: LakeView, left: int, right: int, judged: Mapping[int, 
 def matched_pairs(view: LakeView, left: int, right: int, run: Run) -> Pairs:
     """The matches of the cells of two columns, read from their files."""
     names = [view.value("column", place) for place in (left, right)]
-    return Pairs.of(run(MATCHED, MatchTask(_source(view, left), names[0], _source(view, right), names[1])))
+    return Pairs.of(run(MATCHED, MatchTask(file_of(view, left), names[0], file_of(view, right), names[1])))
 
 
 def run_limited(settings: Settings) -> tuple[LocalEngine, Run]:
@@ -66,8 +69,3 @@ def run_limited(settings: Settings) -> tuple[LocalEngine, Run]:
         return received(result)
 
     return engine, run
-
-
-def _source(view: LakeView, place: int) -> Source:
-    file = view.file(place)
-    return Source(file.path, file.part)

@@ -188,6 +188,18 @@ def distinct_cells(data: pa.ChunkedArray) -> tuple[list[str], bool]:
     return found.cells, len(found.cells) == len(data)
 
 
+def hashed_rows(data: pa.ChunkedArray) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
+    """The value hash of each row, and whether it holds a value; arrays of shape (rows,).
+
+    >>> hashes, there = hashed_rows(pa.chunked_array([["a", "A ", None]]))
+    >>> bool(hashes[0] == hashes[1]), there.tolist()
+    (True, [True, True, False])
+    """
+    found = _distinct(as_strings(data))
+    places = np.append(found.written, -1)[found.rows.fill_null(len(found.written)).to_numpy(zero_copy_only=False)]
+    return np.append(found.hashes, np.uint64(0))[places], places >= 0
+
+
 def _distinct(cells: pa.Array) -> _Distinct:
     """Distinct values in order of falling count, then hash: the order of rows has no part in it."""
     coded = cells.dictionary_encode()

@@ -130,3 +130,28 @@ def test_bridges_come_over(tmp_path, crawl):
     assert [[str(side) for side in step] for step in mine.bridge.steps] == [
         [str(side) for side in step] for step in theirs.bridge.steps
     ]
+
+
+def test_cells_and_composite_keys(tmp_path, crawl):
+    countries = [f"{name} (state)" if i % 2 else name for i, name in enumerate(COUNTRIES)]
+    grid = {"land": [name for name in COUNTRIES for _ in range(5)], "year": list(range(2000, 2005)) * 20}
+    tables = {
+        "facts.csv": grid | {"n": range(100)},
+        "panel.csv": grid | {"m": range(100)},
+        "odd.csv": {"land": countries},
+    }
+    lake, _ = crawl(make_lake(tmp_path / "lake", tables))
+    with at_a_port(lake.home) as address, Client(address) as remote:
+        pairs = remote.map_cells("odd.land", "facts.land")
+        assert pairs.num_rows == 20
+        assert pairs["how"].to_pylist().count("equal") == 10
+        mine, theirs = (each.explain("odd.land", "facts.land") for each in (remote, lake))
+        assert mine.evidence == theirs.evidence
+        assert mine.sql == theirs.sql
+        rows = remote.rows("odd.land", "facts.land", 1000)
+        assert rows.num_rows == 100
+        mine, theirs = (each.composite_joins("facts", ["land", "year"]) for each in (remote, lake))
+        assert [str(column) for column in mine.hits[0].columns] == ["panel.csv.land", "panel.csv.year"]
+        assert mine.hits[0].evidence == theirs.hits[0].evidence
+        mine, theirs = (each.explain("facts.land", "panel.land").key for each in (remote, lake))
+        assert mine.evidence == theirs.evidence

@@ -22,7 +22,7 @@ from .conftest import SECRET, at_a_port
 pytestmark = pytest.mark.anyio
 TOOLS = [
     *("search_tables", "find_joinable", "explain_join", "find_join_path", "get_profile", "preview_rows"),
-    *("preview_join", "crawl_status"),
+    *("preview_join", "crawl_status", "find_joinable_by_key"),
 ]
 ORDERS = {"column": "shop/orders.customer_id"}
 ATTACKS = [
