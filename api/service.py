@@ -26,7 +26,6 @@ from tablelens.errors import LimitReached, NoLake, TablelensError, UnreadableFil
 from tablelens.index import generation
 from tablelens.lake import Lake
 from tablelens.settings import Settings
-from tablelens.transtab.similar import FOLDER, RowIndex
 
 from .audit import AuditLog
 from .errors import Busy
@@ -53,7 +52,6 @@ class Service:
         self.audit = AuditLog(home)
         self.crawls = Jobs(home, settings, "crawl", "crawler", self.reload)
         self.augmentations = Jobs(home, settings, "augmentation", "augmenter", _nothing)
-        self._rows: tuple[tuple[int, int], RowIndex] | None = None
         self.started = time.monotonic()
         self.draining = False
         self.fault: TablelensError | None = None
@@ -175,22 +173,6 @@ class Service:
                     self._parts.popitem(last=False)
             self._parts.move_to_end(lakes)
             return self._parts[lakes]
-
-    def row_index(self) -> RowIndex:
-        """The rows that were indexed, loaded when they are first asked for and when they were indexed anew.
-
-        Raises:
-            NoLake, DamagedIndex: none were, or they are damaged.
-        """
-        with self._loading:
-            try:
-                info = (self.home / FOLDER / "manifest.json").stat()
-                stamp = info.st_mtime_ns, info.st_ino
-            except OSError:
-                stamp = 0, 0
-            if self._rows is None or self._rows[0] != stamp:
-                self._rows = stamp, RowIndex.load(self.home)
-            return self._rows[1]
 
     # work ------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from tablelens.discover.composite import key_places
 from tablelens.engines.rows import FIRST, Source
+from tablelens.transtab.similar import RowIndex
 from tablelens.transtab.similar import SimilarRow as SimilarHit
 
 from . import wire
@@ -176,7 +177,7 @@ def detail(snapshot: Snapshot, number: int) -> TableDetail:
 
 def _similar(service: Service, snapshot: Snapshot, number: int, row: int, k: int, others: bool) -> SimilarRows:
     lake, name, _ = snapshot.table_name(number)
-    found = service.row_index().similar(name, row, k, lake=lake, others=others, lakes=snapshot.lakes)
+    found = RowIndex.load(service.home).similar(name, row, k, lake=lake, others=others, lakes=snapshot.lakes)
     rows: dict[int, list[SimilarHit]] = {}
     for hit in found:  # a table that was removed since is passed over
         rows.setdefault(snapshot.tables.find(opaque(hit.lake, hit.table)), []).append(hit)

@@ -443,6 +443,22 @@ FROM (SELECT words::VARCHAR AS text, k::INTEGER AS most) AS request, LATERAL (
 JOIN tablelens.main.tables t ON t.id = h.id
 ORDER BY h.rank;
 
+-- rows that are alike -------------------------------------------------------------------------------------------------
+
+-- Rows that are like row `number` (from 0) of a table, the likest first; with others, of other tables alone.
+CREATE MACRO tablelens.main.similar_rows(table_reference, number, k := 10, others := false) AS TABLE
+SELECT h.rank, t.lake, t."table", h."row", h.similarity
+FROM (SELECT table_reference::VARCHAR AS name, number::BIGINT AS place, k::INTEGER AS most, others::BOOLEAN AS far) AS request,
+LATERAL (
+    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_similar') THEN '
+        SELECT unnest(tablelens.main.opened(
+            tablelens_similar(request.name, request.place, request.most, request.far)), recursive := true)'
+    ELSE 'SELECT 1::INTEGER AS rank, 0::BIGINT AS "row", 0::DOUBLE AS similarity,
+            error(''similar_rows is answered by Python alone. Hint: tablelens.sql.register, or `tablelens sql`'')::BIGINT AS id' END)
+) AS h
+JOIN tablelens.main.tables t ON t.id = h.id
+ORDER BY h.rank;
+
 -- paths ---------------------------------------------------------------------------------------------------------------
 
 -- The surest join of a table to each other table; columns of numbers only where it is very sure.

@@ -2,7 +2,8 @@
 
 ``register`` attaches the catalogue snapshot as database ``tablelens``, whose macros any client has, and adds the
 functions that those macros look for: ``tablelens_ask`` searches, ``tablelens_found`` finds tables by words,
-``tablelens_steps`` finds paths. So the answers are those of ``Lake``, and the names are the same in every client.
+``tablelens_similar`` rows that are alike, ``tablelens_steps`` paths. So the answers are those of ``Lake``, and the
+names are the same in every client.
 
 An error of tablelens travels inside the answer, and the macro raises it: DuckDB would wrap it into words on Python.
 """
@@ -41,6 +42,7 @@ HIT = pa.struct(
     + [("explosion", pa.float64()), ("hub", pa.float64()), ("bridge", pa.string()), ("sql", pa.string())]
 )
 FOUND = pa.struct([("rank", pa.int32()), ("id", pa.int64()), ("score", pa.float64())])
+SIMILAR = pa.struct([("rank", pa.int32()), ("id", pa.int64()), ("row", pa.int64()), ("similarity", pa.float64())])
 STEP = pa.struct(
     [("path", pa.int32()), ("step", pa.int32()), ("left_id", pa.int64()), ("right_id", pa.int64())]
     + [(name, pa.float64()) for name in ("probability", "path_probability", "containment", "reverse_containment")]
@@ -117,6 +119,11 @@ class Answering:
             MARK: (self._mark, "VARCHAR", "VARCHAR"),
             "tablelens_ask": (_rowwise(self.hits, HIT), ASKED, _answer(HIT)),
             "tablelens_found": (_rowwise(self.found, FOUND), "VARCHAR, INTEGER", _answer(FOUND)),
+            "tablelens_similar": (
+                _rowwise(self.similar, SIMILAR),
+                "VARCHAR, BIGINT, INTEGER, BOOLEAN",
+                _answer(SIMILAR),
+            ),
             "tablelens_steps": (_rowwise(self.steps, STEP), "VARCHAR, VARCHAR, INTEGER, INTEGER", _answer(STEP)),
             "tablelens_embed": (self.embed, "VARCHAR[]", "FLOAT[]"),
             "tablelens_join_sql": (self.join_sql, "VARCHAR, VARCHAR", "VARCHAR"),
@@ -152,6 +159,13 @@ class Answering:
         for rank, hit in enumerate(self.lake.search(words, k=k), 1):
             place = view.table_places(f"{hit.lake}:{hit.table}")[0]
             yield rank, int(view.table_ids[place]), hit.score
+
+    def similar(self, table: str, row: int, k: int, others: bool) -> Iterator[Row]:
+        """Rows that are like a row of a table."""
+        view = self.lake.view
+        for rank, hit in enumerate(self.lake.similar_rows(table, row, k=k, others=others), 1):
+            place = view.table_places(f"{hit.lake}:{hit.table}")[0]
+            yield rank, int(view.table_ids[place]), hit.row, hit.similarity
 
     def steps(self, left: str, right: str, hops: int, k: int) -> Iterator[Row]:
         """Paths between two tables, a row a join."""

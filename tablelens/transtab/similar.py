@@ -14,7 +14,7 @@ import json
 import shutil
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,15 +183,21 @@ class RowIndex:
 
     @classmethod
     def load(cls, home: Path) -> RowIndex:
-        """Read what ``save`` wrote.
+        """Read what ``save`` wrote; the same object, as long as it was not written anew.
 
         Raises:
             NoLake: no rows were indexed in this home.
             DamagedIndex: a file is missing or is not what was written.
         """
         folder = home / FOLDER
-        if not folder.is_dir():
-            raise NoLake(f"no rows were indexed in {home} yet", "run `tablelens rows index`")
+        try:
+            info = (folder / "manifest.json").stat()
+        except FileNotFoundError:
+            raise NoLake(f"no rows were indexed in {home} yet", "run `tablelens rows index`") from None
+        return _loaded(folder, (info.st_mtime_ns, info.st_ino))
+
+    @classmethod
+    def _read(cls, folder: Path) -> RowIndex:
         try:
             about: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
             damaged = [name for name, digest in about.items() if _digest(folder / name) != digest]
@@ -203,6 +209,12 @@ class RowIndex:
             places = pa.ipc.open_file(source).read_all()
         vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
         return cls(places, vectors, lambda: _encoder(folder / "model"))
+
+
+@lru_cache(maxsize=4)
+def _loaded(folder: Path, stamp: tuple[int, int]) -> RowIndex:
+    """The index in a folder; another stamp is another index."""
+    return RowIndex._read(folder)
 
 
 def _spread(table: pa.Table, most: int) -> pa.Table:

@@ -37,7 +37,7 @@ def home(tmp_path_factory):
     }
     known = {"place": towns, "people": people.tolist()}
     hidden = {"place": towns, f"{SECRET}_income": (people * 3).round(3).tolist()}
-    made = Lake.open(folder / "home", encoder="static")
+    made = Lake.open(folder / "home")
     made.crawl(make_lake(folder / "open", {"sales.csv": sales, "towns.csv": known}), "open", engine=InlineEngine())
     made.crawl(make_lake(folder / SECRET, {"towns.csv": hidden}), SECRET, engine=InlineEngine())
     made.reload()
