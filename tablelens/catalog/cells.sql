@@ -9,18 +9,29 @@ CREATE MACRO tablelens.main.plain_number(value) AS
     regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
         value, '^\+', ''), '^(-?)\.', '\10.'), '(\.\d*?)0+$', '\1'), '\.$', ''), '^-(0+(\.0*)?)$', '\1');
 
-CREATE MACRO tablelens.main.valued(value) AS
-    CASE WHEN value IN ('', 'na', 'n/a', 'n.a.', 'nan', 'null', 'none', 'nil', '-', '--', '–', '—', '.', '#n/a', '?', '\n')
-         THEN NULL
-         WHEN regexp_full_match(value, '[+-]?(\d+(\.\d*)?|\.\d+)') THEN tablelens.main.plain_number(value)
-         ELSE value END;
+-- A cell's value, of a null word too.
+CREATE MACRO tablelens.main.spelled(cell) AS
+    CASE WHEN regexp_full_match(tablelens.main.folded(cell), '[+-]?(\d+(\.\d*)?|\.\d+)')
+         THEN tablelens.main.plain_number(tablelens.main.folded(cell)) ELSE tablelens.main.folded(cell) END;
 
 -- When two cells count as the same value: docs/explanation/how-it-works.md. Letters that only Unicode's compatibility
 -- folding joins (full-width ones, ß and ss) stay apart here; the extension and Python fold them.
-CREATE MACRO tablelens.main.normalize(cell) AS tablelens.main.valued(tablelens.main.folded(cell));
+CREATE MACRO tablelens.main.normalize(cell) AS
+    CASE WHEN tablelens.main.spelled(cell)
+              IN ('', 'na', 'n/a', 'n.a.', 'nan', 'null', 'none', 'nil', '-', '--', '–', '—', '.', '#n/a', '?', '\n')
+         THEN NULL ELSE tablelens.main.spelled(cell) END;
+
+-- Whether cells are codes of two letters, for nearly all: NA is then one of them.
+CREATE MACRO tablelens.main.are_codes(cells) AS
+    len(list_filter(list_distinct(cells), lambda cell: regexp_full_match(trim(cell), '[A-Za-z]{2}')))
+    >= greatest(20, 0.9 * len(list_distinct(cells)));
 
 CREATE MACRO tablelens.main.values_in(cells) AS
-    list_filter(list_transform(cells, lambda cell: tablelens.main.normalize(cell)), lambda v: v IS NOT NULL);
+    list_filter(CASE WHEN tablelens.main.are_codes(cells)
+                     THEN list_transform(cells, lambda cell: CASE WHEN tablelens.main.folded(cell) = 'na' THEN 'na'
+                                                                  ELSE tablelens.main.normalize(cell) END)
+                     ELSE list_transform(cells, lambda cell: tablelens.main.normalize(cell)) END,
+                lambda v: v IS NOT NULL);
 
 CREATE MACRO tablelens.main.value_set(cells) AS
     list_distinct(tablelens.main.values_in(cells));

@@ -320,7 +320,8 @@ FROM tablelens.main.hits(NULL, (
 ORDER BY h.rank;
 
 -- For each column the columns of other tables that hold at least half of its values, counted on whole sets. Ask it for
--- one table or column: then only their values are walked.
+-- one table or column: then only their values are walked. It counts as ``held`` in ``scan`` does, in words of its own: a
+-- macro needs its database to be called tablelens, a view does not.
 CREATE VIEW tablelens.main.joins_found AS
 SELECT a.lake, a."table", a."column", b.lake AS other_lake, b."table" AS other_table, b."column" AS other_column,
        s.overlap, s.overlap / a.distinct_values AS containment, s.overlap / b.distinct_values AS reverse_containment,
@@ -382,8 +383,8 @@ SELECT p.*, CASE WHEN p.family = 'number' AND p.kind = 'integer' AND p.other_kin
                  ELSE 'text' END AS way
 FROM (
     SELECT a.name, b.name AS other_name, a.family, a.kind, b.kind AS other_kind, b.cells AS other_cells,
-           list_filter(a.cells, lambda x: list_contains(b.value_set, tablelens.main.normalize(x))) AS matched,
-           list_filter(a.cells, lambda x: NOT coalesce(list_contains(b.value_set, tablelens.main.normalize(x)), false)) AS unmatched,
+           list_filter(a.cells, lambda x: list_contains(b.value_set, tablelens.main.spelled(x))) AS matched,
+           list_filter(a.cells, lambda x: NOT coalesce(list_contains(b.value_set, tablelens.main.spelled(x)), false)) AS unmatched,
            tablelens.main.source(fa.file, fa.part) AS source, tablelens.main.source(fb.file, fb.part) AS other_source
     FROM tablelens.main.column_rows a JOIN tablelens.main.table_files fa ON fa.id = a.table_id,
          (SELECT r.*, tablelens.main.value_set(r.cells) AS value_set FROM tablelens.main.column_rows r WHERE r.id = right_id) b

@@ -23,7 +23,7 @@ from tablelens.discover.sql import literal
 from tablelens.errors import IndexFault, NotFound, TablelensError, UnknownColumn, UsageError
 from tablelens.index import generation
 from tablelens.lake import Lake
-from tablelens.profile.normalize import normalize
+from tablelens.profile.normalize import normalize, normalizer
 from tablelens.types import Bridge, Hit
 
 DATABASE = "tablelens"
@@ -245,7 +245,9 @@ def _compared(measure: Callable[[set[str], set[str]], float | None]) -> Callable
 
 
 def _value_set(cells: Sequence[str | None]) -> set[str]:
-    return {value for cell in cells if cell is not None and (value := normalize(cell)) is not None}
+    filled = [cell for cell in cells if cell is not None]
+    value_of = normalizer(set(filled))
+    return {value for cell in filled if (value := value_of(cell)) is not None}
 
 
 def _containment(left: set[str], right: set[str]) -> float | None:

@@ -358,7 +358,7 @@ static void normalized(duckdb_function_info info, duckdb_data_chunk input, duckd
 		size_t length = 0;
 		const char *cell = text_at(&cells, row, &length);
 		Text value = {0};
-		if (cell && !normalize(cell, length, &value)) {
+		if (cell && !normalize(cell, length, false, &value)) {
 			duckdb_scalar_function_set_error(info, "out of memory");
 			return;
 		}

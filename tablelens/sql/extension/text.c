@@ -285,7 +285,7 @@ static void plain_number(Text *value, char *room) {
 	value->data[value->length] = 0;
 }
 
-bool normalize(const char *cell, size_t length, Text *value) {
+bool spell(const char *cell, size_t length, Text *value) {
 	Codes text = {0};
 	*value = (Text){0};
 	bool ascii = true;
@@ -320,16 +320,23 @@ bool normalize(const char *cell, size_t length, Text *value) {
 	}
 	data[put] = 0;
 	free(text.codes);
-	if (is_null_word(data, put)) {
-		free(data);
-		free(room);
-		return true;
-	}
 	*value = (Text){data, put};
 	if ((*data >= '0' && *data <= '9') || *data == '+' || *data == '-' || *data == '.') {
 		plain_number(value, room);
 	}
 	free(room);
+	return true;
+}
+
+bool normalize(const char *cell, size_t length, bool among_codes, Text *value) {
+	if (!spell(cell, length, value)) {
+		return false;
+	}
+	bool code = among_codes && value->length == 2 && !memcmp(value->data, "na", 2);
+	if (!code && is_null_word(value->data, value->length)) {
+		free(value->data);
+		*value = (Text){0};
+	}
 	return true;
 }
 
@@ -491,7 +498,7 @@ size_t hash_words(const char *name, size_t length, uint64_t *words, size_t room)
 			continue;
 		}
 		Text word;
-		if (normalize(name + i, j - i, &word) && word.data) {
+		if (spell(name + i, j - i, &word)) {
 			words[count++] = hash_bytes(word.data, word.length);
 		}
 		free(word.data);

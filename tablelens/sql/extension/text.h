@@ -9,8 +9,11 @@ typedef struct {
 	size_t length;
 } Text;
 
-/* The normalised value of a cell; the caller frees data. Returns false where memory ran out. */
-bool normalize(const char *cell, size_t length, Text *value);
+/* The normalised value of a cell, of a null word too; the caller frees data. False where memory ran out. */
+bool spell(const char *cell, size_t length, Text *value);
+
+/* The same, but a null word holds no value: its data is NULL. Among codes NA is one of them. */
+bool normalize(const char *cell, size_t length, bool among_codes, Text *value);
 
 /* Whether two texts are the same but for case and the forms that compatibility folding joins. */
 bool same_letters(const char *a, size_t a_length, const char *b, size_t b_length);
