@@ -21,7 +21,7 @@ MEMORY = "remembered.toml"
 """In a home: what its last crawl was given and no file says."""
 REMEMBERED = (
     *("encoder", "template", "stat_unit", "header", "max_file_mb", "max_unpacked_ratio", "max_columns", "max_rows"),
-    *("max_cell_mb", "exact_values", "sketch_values", "cells"),
+    *("max_cell_mb", "exact_values", "sketch_values", "cells", "encode_most"),
 )
 """Settings of which a home has one value: what its columns and vectors were made with."""
 CHOICES = {

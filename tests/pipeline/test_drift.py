@@ -58,7 +58,7 @@ def test_an_encoder_takes_over_in_steps(lake):
 def test_without_a_limit_all_is_encoded_at_once(lake):
     lake = crawl(lake, encoder=NEW, encode_most=8)
     assert lake.view.generation.encoder[MAPPED] == TABLES - 8
-    assert MAPPED not in crawl(lake, encoder=NEW).view.generation.encoder
+    assert MAPPED not in crawl(lake, encoder=NEW, encode_most=0).view.generation.encoder
 
 
 def test_columns_that_no_encoder_has_read_are_encoded_at_once(lake):

@@ -73,6 +73,20 @@ def test_a_run_that_was_cut_goes_on(corpus, base, settings, tmp_path, monkeypatc
         train_sentence(corpus, parts, settings, base, run(tmp_path / "run", settings, corpus, base), tmp_path / "again")
 
 
+def test_a_loss_that_is_no_number_leaves_no_model(corpus, base, settings, tmp_path, monkeypatch):
+    import torch
+
+    from tablelens.training import losses
+
+    monkeypatch.setattr(losses, "listwise", lambda scores, *_: scores.sum() * torch.nan)
+    with pytest.raises(TrainingError, match="the loss is nan"):
+        train_sentence(
+            corpus, split(corpus, settings), settings, base, run(tmp_path / "run", settings, corpus, base),
+            tmp_path / "made",
+        )  # fmt: skip
+    assert not (tmp_path / "made").exists()
+
+
 def test_pairs_are_positives_of_training_tables(corpus, settings):
     config = replace(settings, steps=50, shuffle=0.5)
     parts = split(corpus, config)

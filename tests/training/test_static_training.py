@@ -1,4 +1,6 @@
+import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'tablelens[models]'")
 
 from tablelens.encoders import StaticEncoder  # noqa: E402
-from tablelens.encoders.static_files import TOKENIZER, write_static  # noqa: E402
+from tablelens.encoders.static_files import CONFIG, TOKENIZER, write_static  # noqa: E402
 from tablelens.errors import TrainingError  # noqa: E402
 from tablelens.progress import Silent  # noqa: E402
 from tablelens.training import losses  # noqa: E402
@@ -87,6 +89,17 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_with(corpus, base, config
     trained(tmp_path, config, corpus, base)
     with pytest.raises(TrainingError, match="other settings"):
         trained(tmp_path, replace(config, seed=9), corpus, base)
+
+
+def test_a_checkpoint_of_a_base_of_another_dimension_is_not_gone_on_with(corpus, base, config, tmp_path):
+    trained(tmp_path / "run", config, corpus, base)
+    raw = json.loads((base.folder / CONFIG).read_text()) | {"identity": 16}
+    shutil.copytree(base.folder, tmp_path / "narrow")
+    (tmp_path / "narrow" / CONFIG).write_text(json.dumps(raw))
+    narrow = StaticEncoder(tmp_path / "narrow")
+    assert narrow.dimension == base.dimension - 16
+    with pytest.raises(TrainingError, match="another base model"):
+        trained(tmp_path / "run", config, corpus, narrow)
 
 
 def test_a_loss_that_is_no_number_ends_the_run(corpus, base, config, tmp_path, monkeypatch):
