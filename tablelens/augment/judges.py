@@ -55,10 +55,12 @@ class Trees:
         kind = HistGradientBoostingRegressor if METRICS[self.metric] == "numbers" else HistGradientBoostingClassifier
         found = []
         for train, test in folds:
-            model = kind(random_state=self.seed, categorical_features=categorical, max_iter=60, early_stopping=False)
+            held = [not np.isnan(column).all() for column in features[train].T]  # one without a value has no bins
+            chosen = [text for text, there in zip(categorical, held, strict=True) if there]
+            model = kind(random_state=self.seed, categorical_features=chosen, max_iter=60, early_stopping=False)
             with threadpool_limits(1 if len(train) < FEW else None):
-                model.fit(features[train], target[train])
-            found.append(measured(self.metric, model, features[test], target[test]))
+                model.fit(features[train][:, held], target[train])
+            found.append(measured(self.metric, model, features[test][:, held], target[test]))
         return np.array(found)
 
 

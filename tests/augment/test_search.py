@@ -109,6 +109,17 @@ def test_the_budget_is_kept_and_said(world):
     assert {trial.reason for trial in found.trials} == {"not tried: the budget was spent"}
 
 
+def test_a_column_without_a_value_in_some_fold_does_no_harm():
+    rng = np.random.default_rng(0)
+    names = [f"shop {n}" for n in range(60)]
+    base = pa.table({"shop": names * 4, "x": rng.normal(size=240)})
+    sold = np.where(np.array(base["x"].to_pylist()) > 0, "many", "few")
+    rare = pa.table({"shop": names, "rare": [1.0, 2.0] + [None] * 58, "word": ["a", "b"] + [None] * 58})
+    made = base_of(base.append_column("sold", pa.array(sold)), "sold", None, Settings())
+    (trial,) = augment(made, [("shop", hit("rare"))], lambda _: rare, rows=False).trials
+    assert trial.lifts["trees"].mean == pytest.approx(0, abs=0.1)
+
+
 @pytest.mark.slow
 def test_rows_judge_too(world):
     found = tried(world, ["sizes", "noise0"], rows=True, budget=600)
