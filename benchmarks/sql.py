@@ -137,7 +137,13 @@ def batch(connection, mode: str, names: list[str]) -> dict[str, float]:
 def as_markdown(found: dict) -> str:
     """The figures and their ratios as a table."""
     ways = [name for name, value in found.items() if isinstance(value, dict) and "cpu_ms" in value]
-    lines = [f"# SQL, {found['columns']:,} columns", "", "Median milliseconds a query, warm, one thread.", ""]
+    lines = [
+        f"# SQL, {found['columns']:,} columns",
+        "",
+        "Written by `benchmarks/sql.py`: median milliseconds a query, ",
+    ]
+    lines[-1] += f"{found['queries']} queries, warm, one thread."
+    lines += [""]
     lines += ["| | wall | processor |", "|---|---|---|"]
     lines += [f"| {name.replace('_', ' ', 1)} | {found[name]['p50_ms']} | {found[name]['cpu_ms']} |" for name in ways]
     lines += ["", "| ratio, by processor time | equi | auto |", "|---|---|---|"]
@@ -148,7 +154,8 @@ def as_markdown(found: dict) -> str:
     ):
         ratios = [found[over.format(m)]["cpu_ms"] / max(found[under.format(m)]["cpu_ms"], 1e-9) for m in MODES]
         lines.append(f"| {label} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |")
-    return "\n".join(lines) + "\n"
+    facts = "; ".join(f"{name} {value}" for name, value in found["machine"].items() if value)
+    return "\n".join([*lines, "", f"{facts}; load {found['load']}."]) + "\n"
 
 
 def main() -> None:

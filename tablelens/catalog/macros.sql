@@ -266,7 +266,9 @@ CREATE MACRO tablelens.main.scanned(reference, outside, its_name, most, way, in_
 SELECT h.rank, h.id, c.lake, c."table", c."column", c.kind, h.* EXCLUDE (rank, id), NULL::VARCHAR AS bridge,
        NULL::VARCHAR AS sql
 FROM tablelens.main.scan(
-    CASE WHEN tablelens.main.sound(in_lake, in_tables, of_kind) THEN tablelens.main.column_id(reference) END,
+    CASE WHEN reference IS NULL AND outside IS NULL
+         THEN error('neither a column nor values are given. Hint: NULL is none')::BIGINT
+         WHEN tablelens.main.sound(in_lake, in_tables, of_kind) THEN tablelens.main.column_id(reference) END,
     outside, its_name, most, way, in_lake, in_tables, of_kind, a_table, least_probable, tablelens.main.column_id(pair)) AS h
 JOIN tablelens.main.columns c ON c.id = h.id;
 

@@ -303,7 +303,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
         cursor.execute(f"ATTACH {literal(str(snapshot))} AS {DATABASE} (READ_ONLY)").fetchall()
     except duckdb.Error as error:
         raise UsageError(f"cannot attach {snapshot}: {error}", "let the connection read this file") from error
-    asked = "SELECT count(*) FROM duckdb_functions() WHERE database_name = ? AND function_name = 'hits'"
+    asked = "SELECT count(*) FROM duckdb_functions() WHERE database_name = ? AND function_name = 'hash_of'"
     if cursor.execute(asked, [DATABASE]).fetchall() == [(0,)]:
         cursor.execute(f"DETACH {DATABASE}").fetchall()
         raise IndexFault(f"{snapshot} was written by an older tablelens", "crawl again: no file is read anew")

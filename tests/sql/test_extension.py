@@ -47,7 +47,7 @@ def lake_folder(tmp_path_factory):
     names = [
         f"{a}{b}" for a in ("Nor", "Sud", "Ost", "West", "Mittel") for b in ("burg", "heim", "tal", "au", "see", "dorf")
     ]
-    for number in range(30):
+    for number in range(16):
         some = chance.sample(names, chance.randint(8, 25))
         rows = [chance.choice(some) for _ in range(60)]
         tables[f"t{number}.csv"] = {
@@ -60,7 +60,7 @@ def lake_folder(tmp_path_factory):
     codes = {name: f"{name[:2].upper()}{i:02}" for i, name in enumerate(names)}
     for bridge, some in (("towns.csv", names), ("places.tsv", names[:20])):
         tables[bridge] = {"town": some, "short": [codes[name] for name in some], "rank": list(range(len(some)))}
-    for number in range(8):
+    for number in range(5):
         some = chance.sample(names, 12)
         tables[f"trips{number}.csv"] = {
             "to": [codes[name] for name in some * 3],
