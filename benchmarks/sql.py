@@ -20,6 +20,7 @@ import json
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import numpy as np
@@ -29,7 +30,6 @@ from scale import VECTORS
 from tablelens.bench.machine import load, machine
 from tablelens.catalog.snapshot import speak
 from tablelens.catalog.store import Catalog
-from tablelens.encoders import load_encoder
 from tablelens.index import generation
 from tablelens.index.words import WordIndex
 from tablelens.lake import Lake
@@ -46,7 +46,7 @@ def prepare(home: Path) -> None:
     """The snapshot and the peer's table, where they are not there yet."""
     if not generation.catalog_of(home, 1).exists():
         made, folder = generation.load(home, 1), generation.folder_of(home, 1)
-        encoder = load_encoder(str(made.encoder["name"]))
+        encoder = SimpleNamespace(name=made.encoder["name"], revision=made.encoder["revision"])  # nothing is encoded
         catalogue(home, made.columns, spoken_of(made.columns, WordIndex.load(folder), encoder, Settings(), folder))
     if not (home / "peer.duckdb").exists():
         peer(home, np.load(home / VECTORS, mmap_mode="r"))
