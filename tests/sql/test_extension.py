@@ -17,7 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tablelens.discover.joins import MODES
+from tablelens.engines.base import InlineEngine
 from tablelens.errors import TablelensError, UsageError
+from tablelens.lake import Lake
 from tablelens.profile.normalize import NULL_WORDS, normalize
 from tablelens.sql import register
 from tablelens.sql.extension.build import SOURCES, footer
@@ -25,6 +27,7 @@ from tablelens.sql.extension.sign import publish
 from tablelens.testing import make_lake
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
 NODE = Path(sys.prefix) / "node"
 """Where `make` puts DuckDB's Node package."""
 KINDS = {
@@ -134,6 +137,19 @@ def alike(mine, theirs, mode):
     same = [row[score] for row in mine] == pytest.approx([row[score] for row in theirs], abs=2e-4)
     same &= all(row[4:] == pytest.approx(told[row[:3]], abs=2e-4) for row in mine if row[:3] in told)
     return same and (mode != "equi" or [row[:3] for row in mine] == [row[:3] for row in theirs])
+
+
+@pytest.mark.slow
+def test_it_answers_as_the_lake_does_on_real_tables(extension, tmp_path):
+    lake = Lake.open(tmp_path / "home")
+    lake.crawl(ROOT / "sample_lake", engine=InlineEngine())
+    connection, view = attached(extension, lake), lake.view
+    for place in range(len(view)):
+        ref = view.ref(place)
+        for mode in MODES:
+            column = f"{ref.lake}:{ref.table}.{ref.column}"
+            mine, theirs = connection.execute(ANSWER, [column, mode]).fetchall(), by_lake(lake, column, mode)
+            assert alike(mine, theirs, mode), (column, mode)
 
 
 def test_verdicts_of_people_count(extension, crawl, tmp_path):

@@ -553,8 +553,12 @@ static bool by_vector(Search *s, uint64_t wanted) {
 
 /* bridges and verdicts ----------------------------------------------------------------------------------------- */
 
+/* Values that a column shares with the query; where all were counted, those of other families were not. */
 static int64_t count_one(const Search *s, uint64_t place) {
-	return s->counts && s->complete ? s->counts[place] : count_in(s->index, s->values, s->value_count, place);
+	if (s->counts && s->complete) {
+		return allowed(s, place) ? s->counts[place] : 0;
+	}
+	return count_in(s->index, s->values, s->value_count, place);
 }
 
 static int hits_by_place(const void *a, const void *b, void *with) {
