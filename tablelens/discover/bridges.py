@@ -221,6 +221,8 @@ def _images(query: Query, member: int, values: Ids) -> _Step | None:
     itself = (images == values).sum(axis=1)
     kept = (having >= max(HELD * len(values), 2)) & (having >= SINGLE * pairs) & (apart >= APART * having)
     kept &= itself < AGREE * having
+    if len(values) < len(query.places):  # of a sample of airports each lies in a region of its own, of all they do not
+        kept &= query.view.distinct[places[others]] >= APART * query.view.distinct[places[at]]
     if not kept.any():
         return None
     return _Step(

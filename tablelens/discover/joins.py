@@ -14,6 +14,7 @@ from tablelens.discover.allowed import Allowed
 from tablelens.discover.candidates import Candidates, joined, propose, weigh, weigh_pair
 from tablelens.discover.evidence import Query
 from tablelens.discover.hits import make_hit
+from tablelens.discover.matching import of_kept_cells
 from tablelens.discover.rank import Calibration, hubness
 from tablelens.discover.view import FAMILIES, LakeView
 from tablelens.errors import UsageError
@@ -22,6 +23,8 @@ from tablelens.types import Answer, Hit, Ids, Mode
 MODES: tuple[Mode, ...] = ("auto", "equi", "semantic", "deepjoin")
 DIRECT = 0.3
 """Containment from which on a join by equal values is direct: it needs no bridge, and mode auto shows it first."""
+NEAR = 0.35
+"""Cosine from which on the cells of a join by meaning are worth a look."""
 DETOUR = 0.7
 """What a join by meaning counts beside a direct one, in mode auto, and over numbers beside one over text."""
 Floats = npt.NDArray[np.float64]
@@ -87,7 +90,10 @@ def find_joins(
         )
     judged = judged if judged and request.mode != "deepjoin" else {}
     ranked = _rank(query, request, allowed, calibration or _calibration(query), judged)
-    hits = _hits(query, ranked, _shown(query.view, ranked, request), judged)
+    shown = _shown(query.view, ranked, request)
+    hits = _hits(query, ranked, shown, judged)
+    if request.mode == "semantic":
+        hits = [_by_cells(query, int(ranked.candidates.places[i]), hit) for i, hit in zip(shown, hits, strict=True)]
     return Answer(
         query.table,
         query.name,
@@ -97,6 +103,14 @@ def find_joins(
         query.view.generation.number,
         tuple(notes),
     )
+
+
+def _by_cells(query: Query, place: int, hit: Hit) -> Hit:
+    """A hit that stands on meaning alone, with what the cells that the catalogue keeps say one by one."""
+    e = hit.evidence
+    if e.bridge is not None or e.containment >= DIRECT or (e.cosine or 0) < NEAR:
+        return hit
+    return replace(hit, evidence=replace(e, matching=of_kept_cells(query, place)))
 
 
 def explain_join(

@@ -42,7 +42,7 @@ def of_kept_cells(query: Query, place: int) -> CellMatching:
     theirs = query.view.value("cells", place)
     pairs = Pairs.of(pairs_table(query.cells, theirs, match_cells(query.cells, theirs)))
     whole = len(query.cells) >= query.distinct and len(theirs) >= query.view.distinct[place]
-    return replace(matching_of(pairs), whole=bool(whole))
+    return replace(matching_of(pairs), whole=bool(whole), joined_by="equality")
 
 
 def matching_of(pairs: Pairs) -> CellMatching:

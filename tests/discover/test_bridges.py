@@ -160,3 +160,18 @@ def test_a_query_from_outside_goes_over_bridges_too(lake):
 def test_bridged_is_bounded_by_what_is_wanted(lake):
     query = query_of_place(lake.view, lake.view.column("sales", "country"))
     assert len(bridged(query, 1).places) <= len(bridged(query, 100).places)
+
+
+def test_airports_are_not_named_by_their_regions(tmp_path, crawl):
+    ports = [f"PORT{i:04}" for i in range(1000)]
+    regions = [f"region {i % 300}" for i in range(1000)]  # of 256 values that are followed, nearly each has its own
+    tables = {
+        "flights.csv": {"port": ports[::-1], "seats": [i * 3 % 517 for i in range(1000)]},
+        "ports.csv": {"ident": ports, "region": regions, "name": [f"{i} field" for i in range(1000)]},
+        "areas.csv": {"area": regions[:300], "km2": [i * 7 for i in range(300)]},
+        "fields.csv": {"field": [f"{i} field" for i in range(0, 1000, 2)], "elevation": [i * 5 for i in range(500)]},
+    }
+    lake, _ = crawl(make_lake(tmp_path / "lake", tables))
+    found = {str(hit.column) for hit in lake.joins("flights.port", mode="semantic", k=20).hits if hit.evidence.bridge}
+    assert "fields.csv.field" in found
+    assert "areas.csv.area" not in found

@@ -90,3 +90,31 @@ def test_a_file_that_vanished_takes_nothing_from_the_value_sets(tmp_path):
     assert hit.evidence.overlap == 15
     assert hit.evidence.matching is None
     assert any("not compared one by one" in note for note in hit.notes)
+
+
+def test_joins_by_meaning_show_what_stands_for_what(tmp_path):
+    dishes = [
+        "pancake with jam",
+        "smoked salmon",
+        "roast chicken",
+        "apple pie",
+        "green salad",
+        "tomato soup",
+        "rye bread",
+    ]
+    other = [
+        "pancakes with jam",
+        "salmon, smoked",
+        "chicken, roasted",
+        "apple pies",
+        "salad, green",
+        "soup of tomatoes",
+    ]
+    tables = {"menu.csv": {"dish": dishes, "n": range(7)}, "card.csv": {"dish": other, "m": range(6)}}
+    made = Lake.open(tmp_path / "home")
+    made.crawl(make_lake(tmp_path / "lake", tables), engine=InlineEngine())
+    (hit,) = [hit for hit in made.joins("menu.dish", mode="semantic").hits if hit.column.table == "card.csv"]
+    assert hit.evidence.containment == 0
+    assert hit.evidence.matching.whole
+    assert hit.evidence.matching.similar >= 3
+    assert made.joins("menu.dish", mode="deepjoin").hits[0].evidence.matching is None
