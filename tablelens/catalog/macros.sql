@@ -248,6 +248,7 @@ CREATE MACRO tablelens.main.checked(most, way) AS
          WHEN most NOT BETWEEN 1 AND 10000 THEN error(format('k is {}. Hint: k lies between 1 and 10000', most))
          ELSE way END;
 
+-- The hits, or the error that came in their stead. Give it a column: what it is given stands in it three times.
 CREATE MACRO tablelens.main.opened(answer) AS
     CASE WHEN answer.error IS NULL THEN answer.hits ELSE error(answer.error) END;
 
@@ -285,10 +286,10 @@ SELECT h.* FROM (
     FROM tablelens.main.made m
 ) AS request, LATERAL (
     SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_ask') THEN '
-        SELECT unnest(tablelens.main.opened(tablelens_ask(
+        SELECT unnest(tablelens.main.opened(x.answer), recursive := true) FROM (SELECT tablelens_ask(
             request.generation, request.reference, request.outside, request.name, request.title, request.pair,
             request.most, request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table,
-            request.least, request.settings)), recursive := true)'
+            request.least, request.settings) AS answer) AS x'
     ELSE '
         FROM tablelens.main.scanned(
             request.reference, request.outside, request.name, request.most, request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table,
@@ -440,7 +441,8 @@ CREATE MACRO tablelens.main.search(words, k := 10) AS TABLE
 SELECT h.rank, t.lake, t."table", t.title, t.rows, h.score
 FROM (SELECT words::VARCHAR AS text, k::INTEGER AS most) AS request, LATERAL (
     SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_found') THEN '
-        SELECT unnest(tablelens.main.opened(tablelens_found(request.text, request.most)), recursive := true)'
+        SELECT unnest(tablelens.main.opened(x.answer), recursive := true)
+        FROM (SELECT tablelens_found(request.text, request.most) AS answer) AS x'
     ELSE 'FROM tablelens.main.by_words(request.text, request.most)' END)
 ) AS h
 JOIN tablelens.main.tables t ON t.id = h.id
@@ -454,8 +456,8 @@ SELECT h.rank, t.lake, t."table", h."row", h.similarity
 FROM (SELECT table_reference::VARCHAR AS name, number::BIGINT AS place, k::INTEGER AS most, others::BOOLEAN AS far) AS request,
 LATERAL (
     SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_similar') THEN '
-        SELECT unnest(tablelens.main.opened(
-            tablelens_similar(request.name, request.place, request.most, request.far)), recursive := true)'
+        SELECT unnest(tablelens.main.opened(x.answer), recursive := true)
+        FROM (SELECT tablelens_similar(request.name, request.place, request.most, request.far) AS answer) AS x'
     ELSE 'SELECT 1::INTEGER AS rank, 0::BIGINT AS "row", 0::DOUBLE AS similarity,
             error(''similar_rows is answered by Python alone. Hint: tablelens.sql.register, or `tablelens sql`'')::BIGINT AS id' END)
 ) AS h
@@ -515,7 +517,8 @@ SELECT s.path, s.step, l.lake, l."table", l."column", r.lake AS other_lake, r."t
        r."column" AS other_column, s.probability, s.path_probability, s.containment, s.reverse_containment, s.cardinality
 FROM (SELECT left_table AS a, right_table AS b, hops::INTEGER AS hops, k::INTEGER AS most) AS request, LATERAL (
     SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_steps') THEN '
-        SELECT unnest(tablelens.main.opened(tablelens_steps(request.a, request.b, request.hops, request.most)), recursive := true)'
+        SELECT unnest(tablelens.main.opened(x.answer), recursive := true)
+        FROM (SELECT tablelens_steps(request.a, request.b, request.hops, request.most) AS answer) AS x'
     ELSE 'FROM tablelens.main.short_paths(request.a, request.b, request.hops, request.most)' END)
 ) AS s
 JOIN tablelens.main.columns l ON l.id = s.left_id
