@@ -25,6 +25,7 @@ typedef struct {
 	const Query *query;
 	uint32_t values[VALUES];
 	size_t count;
+	bool sampled; /* they are not all of the query's */
 	double total; /* values of the query that these stand for */
 	Step *steps;
 	size_t step_count, room;
@@ -242,7 +243,9 @@ static bool look_beside(Walk *walk, uint32_t near, uint32_t far, const uint16_t 
 		known += image >= 0 && holders_of(index, (uint64_t)image, &run) && run.count >= 2;
 	}
 	double least = HELD * (double)walk->count > 2 ? HELD * (double)walk->count : 2;
-	if (having < least || having < SINGLE * pairs || apart < APART * having || itself >= AGREE * having) {
+	/* of a sample of airports each lies in a region of its own, of all they do not */
+	bool coarser = walk->sampled && (double)fact(index, far, DISTINCT) < APART * (double)fact(index, near, DISTINCT);
+	if (coarser || having < least || having < SINGLE * pairs || apart < APART * having || itself >= AGREE * having) {
 		free(step->images);
 		walk->step_count--;
 		return true;
@@ -558,6 +561,7 @@ bool find_bridges(const Index *index, const Query *query, const uint32_t *values
 		walk.values[walk.count++] = values[i];
 	}
 	found->followed = walk.count;
+	walk.sampled = walk.count < count;
 	if (walk.count < FEWEST || !index->aligned) {
 		return true;
 	}
