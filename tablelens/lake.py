@@ -9,7 +9,7 @@ for hit in lake.joins("orders.customer_id").hits:
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
@@ -17,62 +17,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from tablelens.catalog import verdicts
 from tablelens.catalog.store import Catalog
-from tablelens.crawl.readers import read_part
 from tablelens.discover.composite import TABLES, key_places
 from tablelens.discover.evidence import Query
 from tablelens.discover.joins import Request, explain_join, find_joins
 from tablelens.discover.paths import JoinPath, PathFinder
-from tablelens.discover.query import query_of_place, query_of_profile
-from tablelens.discover.source import YOURS, Source, TableFile, source_of
+from tablelens.discover.query import query_of_place
+from tablelens.discover.source import Source, TableFile, source_of
 from tablelens.discover.tables import TableHit, search_tables
 from tablelens.discover.verdicts import judged, labelled_pairs, name_of
-from tablelens.discover.view import LakeView
-from tablelens.encoders import lasting_name, load_encoder, models_of
-from tablelens.encoders.base import ColumnEncoder
+from tablelens.encoders import lasting_name, models_of
 from tablelens.engines.base import Engine
 from tablelens.engines.local import LocalEngine
-from tablelens.errors import IndexMismatch, MissingExtra, NoLake, UnknownColumn, UnknownLake, UsageError
-from tablelens.index import generation
-from tablelens.index.words import WordIndex
+from tablelens.errors import MissingExtra, NoLake, UnknownColumn, UsageError
+from tablelens.open_home import OpenHome
 from tablelens.pipeline.composite import Run, join_by_key
 from tablelens.pipeline.crawl import Plan, Refresh, crawl, forget, make_plan, profile_config
 from tablelens.pipeline.explain import Explained, explain_columns, matched_pairs, run_limited
-from tablelens.pipeline.texts import column_text
 from tablelens.pipeline.train import TrainReport, train
-from tablelens.profile.columns import profile_column
-from tablelens.profile.outside import outside_column
 from tablelens.progress import Progress, Silent
-from tablelens.settings import Settings, find_home
 from tablelens.training.config import TrainConfig
 from tablelens.transtab.tables import typed
-from tablelens.types import Answer, ColumnProfile, CompositeAnswer, CrawlReport, Hit, Mode, RawTable, Verdict
+from tablelens.types import Answer, CompositeAnswer, CrawlReport, Hit, Mode, RawTable, Verdict
 
 if TYPE_CHECKING:
     from tablelens.augment.search import Augmentation
     from tablelens.transtab.similar import RowIndex, SimilarRow
 
 
-class Lake:
-    """One home with its lakes. Reading needs no lock: a crawl may run meanwhile, ``reload`` shows its result."""
-
-    def __init__(self, home: Path, settings: Settings) -> None:
-        self.home = home
-        self.settings = settings
-
-    @classmethod
-    def open(cls, home: str | Path | None = None, **settings: Any) -> Lake:
-        """The home given, else $TABLELENS_HOME, else the nearest ``.tablelens`` upward.
-
-        Raises:
-            SettingError: a setting has a value that it cannot have.
-        """
-        where = find_home(str(home) if home is not None else None)
-        return cls(where, Settings.load(where, **settings))
+class Lake(OpenHome):
+    """One home with its lakes: crawl them, ask what joins, and why, learn of them."""
 
     def crawl(
         self,
@@ -260,22 +237,6 @@ class Lake:
         """Tables by words, over titles, column names and values."""
         return search_tables(self.view, self.words, text, k, self._text_vector(text))
 
-    def table(self, name: str, rows: int | None = None) -> RawTable:
-        """A table of the lake, or its first rows, read from its file as the crawl reads it."""
-        file = self.view.file(int(self.view.table_places(name)[0]))
-        return self.read(file.path, file.part, rows=rows)
-
-    def preview(self, table: str, rows: int = 10) -> RawTable:
-        """The first rows of a table."""
-        return self.table(table, rows)
-
-    def read(self, path: str | Path, part: str = "", rows: int | None = None) -> RawTable:
-        """A file's table as the crawl would read it; ``part`` chooses a sheet of a workbook."""
-        if rows is not None and rows < 1:
-            raise UsageError(f"rows is {rows}", "ask for 1 row or more")
-        settings = self.settings if rows is None else replace(self.settings, max_rows=rows)
-        return read_part(Path(path), part, settings)
-
     def augment(
         self,
         table: Any,
@@ -415,98 +376,10 @@ class Lake:
             base=base, fresh=fresh, verdicts=said, progress=progress, told=told,
         )  # fmt: skip
 
-    @property
-    def view(self) -> LakeView:
-        """The current generation, as discovery looks at it.
-
-        Raises:
-            NoLake: nothing was crawled yet.
-            DamagedIndex: a file of the index is not what was written.
-        """
-        return self._view
-
-    def only(self, lakes: Collection[str]) -> Lake:
-        """The same home as if it held these lakes alone: no hit, count, path or word tells of the others.
-
-        Raises:
-            UnknownLake: one of them is not there.
-        """
-        known = self._generation.roots
-        for name in lakes:
-            if name not in known:
-                raise UnknownLake.among("lake", name, known)
-        part = Lake(self.home, self.settings)
-        made = self._generation.only(lakes)
-        part.__dict__ |= {"_generation": made, "words": WordIndex.build(made.columns), "encoder": self.encoder}
-        return part
-
-    def reload(self) -> None:
-        """Take the newest generation from now on."""
-        for name in ("_generation", "_view", "words", "path_finder", "encoder"):
-            self.__dict__.pop(name, None)
-
-    def query(self, reference: str) -> Query:
-        """A column of the lake as a query."""
-        return query_of_place(self.view, self.view.parse(reference))
-
-    def outside_query(
-        self, values: Any, name: str = "", title: str = "", source: Source = YOURS, columns: Sequence[str] = ()
-    ) -> Query:
-        """Values from outside the lake as a query; ``columns`` are the names of all columns of their table."""
-        data, called = outside_column(values, name)
-        profile = profile_column(data, self.settings, name=called)
-        return self.profile_query(profile, title, source, columns)
-
-    def profile_query(
-        self, profile: ColumnProfile, title: str = "", source: Source = YOURS, columns: Sequence[str] = ()
-    ) -> Query:
-        """A column from outside the lake, already profiled, as a query."""
-        vectors = None
-        if profile.family == "text" and not profile.excluded:
-            encoder, postings = self.encoder, self.view.generation.postings
-            text = column_text(profile, title, postings, encoder.max_tokens, self._made(), columns, encoder.reads)
-            vectors = encoder.encode_queries([text])
-        return query_of_profile(self.view, profile, vectors, title, source)
-
-    @cached_property
-    def encoder(self) -> ColumnEncoder:
-        """The encoder that made the vectors of the index.
-
-        Raises:
-            IndexMismatch: it cannot be had in the revision that made them.
-        """
-        made = self._generation.encoder
-        encoder = load_encoder(str(made["name"]), models_of(self.home))
-        if encoder.revision != made["revision"]:
-            raise IndexMismatch(
-                f"the index was made with revision {made['revision'][:12]} of encoder {made['name']!r}, "
-                f"here is {encoder.revision[:12]}",
-                "crawl again: columns are encoded anew, no file is read",
-            )
-        return encoder
-
-    @cached_property
-    def _generation(self) -> generation.Generation:
-        return generation.load(self.home)
-
-    @cached_property
-    def _view(self) -> LakeView:
-        return LakeView(self._generation)
-
-    @cached_property
-    def words(self) -> WordIndex:
-        """The words of its tables."""
-        return WordIndex.load(generation.folder_of(self.home, self._generation.number))
-
     @cached_property
     def path_finder(self) -> PathFinder:
         """Finds paths between tables, and keeps the joins that it looked up."""
         return PathFinder(self.view, verdicts=self.verdicts())
-
-    def _made(self) -> Settings:
-        """The settings with the template that the index was made with."""
-        made = self._generation.encoder
-        return replace(self.settings, template=made["template"], stat_unit=made["unit"])
 
     def _judged(self, query: Query) -> dict[int, bool]:
         return judged(self.view, query.place, self.verdicts())
@@ -519,11 +392,6 @@ class Lake:
         except TypeError as error:
             fields = ", ".join(Request.__dataclass_fields__)
             raise UsageError(f"unknown option: {error}", f"known options: {fields}") from error
-
-    def _text_vector(self, text: str) -> npt.NDArray[np.float32] | None:
-        """A text as a query vector, where the encoder can make one."""
-        encode = getattr(self.encoder, "encode_text_queries", None)
-        return None if encode is None else encode([text])[0]
 
 
 def _outside_source(path: Path, table: RawTable) -> Source:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 import tablelens.cli.check
-import tablelens.lake
+import tablelens.open_home
 import tablelens.pipeline.crawl
 from tablelens.engines.base import InlineEngine
 from tablelens.lake import Lake
@@ -56,14 +56,14 @@ TINY_LAKE = {
 @pytest.fixture(scope="session", autouse=True)
 def hash_encoder():
     """Make "hash" the name of an encoder that needs no weights, beside those that there are."""
-    real = tablelens.lake.load_encoder
+    real = tablelens.open_home.load_encoder
 
     def load_encoder(name, models=None):
         return HashEncoder() if name == "hash" else real(name, models)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tablelens.pipeline.crawl, "load_encoder", load_encoder)
-        patch.setattr(tablelens.lake, "load_encoder", load_encoder)
+        patch.setattr(tablelens.open_home, "load_encoder", load_encoder)
         patch.setattr(tablelens.cli.check, "load_encoder", load_encoder)
         yield
 

@@ -18,6 +18,7 @@ ORDER = (
     ("training", "transtab", "augment"),
     ("engines",),
     ("pipeline",),
+    ("open_home",),
     ("lake",),
     ("client",),
     ("bench", "sql"),

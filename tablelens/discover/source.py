@@ -80,14 +80,13 @@ def duckdb_names(names: Sequence[str]) -> list[str]:
     ['Id', 'id_1', 'ID_2', 'id_1_1']
     """
     made: list[str] = []
-    taken: set[bytes] = set()
+    taken: dict[bytes, int] = {}
     for name in names:
-        choice, number = name, 0
-        while _key(choice) in taken:
-            number += 1
-            choice = f"{name}_{number}"
-        taken.add(_key(choice))
-        made.append(choice)
+        while (key := _key(name)) in taken:
+            taken[key] += 1
+            name = f"{name}_{taken[key]}"
+        taken[key] = 0
+        made.append(name)
     return made
 
 

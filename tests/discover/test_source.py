@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tablelens.crawl.readers import read_file
@@ -231,6 +231,7 @@ def test_a_workbook_names_sheet_area_and_cure(tmp_path):
 
 @given(st.lists(st.text(st.sampled_from("aA1_éÉßẞ"), min_size=1, max_size=4), min_size=1, unique=True))
 @settings(max_examples=100)
+@example(["a", "A_1", "A"])
 def test_duckdb_renames_columns_as_we_say(names):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "x.parquet")

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-import tablelens.lake
+import tablelens.open_home
 import tablelens.pipeline.crawl
 from tablelens.catalog.store import Catalog
 from tablelens.engines.base import InlineEngine, WorkFailure
@@ -260,7 +260,7 @@ def test_another_encoder_encodes_again_without_reading(lake, folder, monkeypatch
     def load_encoder(name, models=None):
         return HashEncoder(32)
 
-    for module in (tablelens.lake, tablelens.pipeline.crawl):
+    for module in (tablelens.open_home, tablelens.pipeline.crawl):
         monkeypatch.setattr(module, "load_encoder", load_encoder)
     lake.reload()
     with pytest.raises(IndexMismatch, match="crawl again"):

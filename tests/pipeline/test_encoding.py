@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import tablelens.lake
+import tablelens.open_home
 import tablelens.pipeline.crawl
 from tablelens.catalog.store import Catalog
 from tablelens.encoders import StaticEncoder, load_encoder
@@ -53,7 +53,7 @@ def encoder(monkeypatch):
 
 
 def use(monkeypatch, encoder):
-    for module in (tablelens.lake, tablelens.pipeline.crawl):
+    for module in (tablelens.open_home, tablelens.pipeline.crawl):
         monkeypatch.setattr(module, "load_encoder", lambda *_: encoder)
     return encoder
 

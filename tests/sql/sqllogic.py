@@ -86,10 +86,10 @@ def cell(value):
 
 if __name__ == "__main__":
     if sys.argv[3] == "python":  # the encoder of the tests, which needs no weights
-        import tablelens.lake
+        import tablelens.open_home
         from tablelens.testing import HashEncoder
 
-        tablelens.lake.load_encoder = lambda name, models=None: HashEncoder()
+        tablelens.open_home.load_encoder = lambda name, models=None: HashEncoder()
     found = run(sys.argv[1], connect(*sys.argv[2:]))
     sys.stdout.write("\n\n".join(found))
     sys.stdout.flush()
