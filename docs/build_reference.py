@@ -162,7 +162,10 @@ def _entry(found: Any, path: str) -> str:
         lines.append("```python\n" + "\n".join(_field(field) for field in fields(found)) + "\n```\n")
     elif "__init__" in vars(found) and found.__name__ != "Lake" and not getattr(found, "_is_protocol", False):
         lines.append(f"`{name}{_signature(found)}`\n")
-    rows = [row for member in vars(found) if not member.startswith("_") and (row := _member(found, member))]
+    # what a class has of a base of tablelens is its own to those who use it
+    bases = [base for base in reversed(found.__mro__) if base.__module__.startswith("tablelens.")]
+    members = dict.fromkeys(member for base in bases for member in vars(base) if not member.startswith("_"))
+    rows = [row for member in members if (row := _member(found, member))]
     if rows:
         lines.append("| | |\n|---|---|\n" + "\n".join(rows) + "\n")
     return "\n".join(lines)

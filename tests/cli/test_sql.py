@@ -25,4 +25,4 @@ def test_the_command_reads_a_pipe(ask, monkeypatch):
 def test_the_command_says_what_was_wrong(ask):
     done = ask("sql", "-c", "FROM tablelens.joins('shop/orders.no')")
     assert (done.code, done.out) == (2, "")
-    assert "unknown column 'shop/orders.no'\nHint: write TABLE.COLUMN" in done.err
+    assert "unknown column 'shop/orders.no'\nHint: columns of shop/orders: order_id, customer_id" in done.err
