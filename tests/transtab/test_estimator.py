@@ -32,9 +32,8 @@ OTHER_COLUMNS = {
 @pytest.mark.slow
 @parametrize_with_checks(
     [
-        TransTabClassifier(
-            **SMALL | {"width": 32}, epochs=60, rate=0.01, random_state=1
-        ),  # 0 has a value that is nearly 0
+        # with seed 0 one probability, of 1e-9, differs by 1e-7 between batches of other sizes, which the check forbids
+        TransTabClassifier(**SMALL | {"width": 32}, epochs=60, rate=0.01, random_state=1),
         TransTabRegressor(**SMALL, epochs=25, rate=0.01),
         TransTabEncoder(**SMALL, epochs=2),
     ],

@@ -81,9 +81,37 @@ function proof(hit, asked, state) {
       e.cosine === null || e.cosine === undefined ? null : fact("Cosine of the vectors", e.cosine.toFixed(3)),
       fact("Held by other columns", hit.hub ? `${percent(hit.hub)} of all columns hold its typical value` : "rarely"),
     ),
+    e.matching ? matches(e.matching) : null,
     sqlBox(hit.sql),
+    asked.column_id && !e.matching ? cellByCell(hit, asked) : null,
     asked.column_id ? [verdictButtons(hit, asked), joinRows(hit, asked, state)] : null,
   ];
+}
+
+/** A button that has both columns compared cell by cell, which reads their files. */
+function cellByCell(hit, asked) {
+  const place = h("div");
+  const compare = () =>
+    pending(place, "the cells of both columns", async (signal) => {
+      const { evidence, sql } = await ask(`/v1/columns/${asked.column_id}/joins/${hit.column.id}/evidence`, { signal });
+      const found = evidence.matching;
+      if (!found) return h("p.quiet", {}, "Nothing to add: the values that match are the cells that do.");
+      return [matches(found), found.joined_by === "equality" ? null : sqlBox(sql)];
+    });
+  return [h("div.actions", {}, h("button", { onclick: compare }, "Compare cell by cell")), place];
+}
+
+/** Which cells stand for which: equal ones, ones that a transformation turns into the other's, ones written alike. */
+function matches({ containment, equal, transformed, similar, transformation, turned, examples }) {
+  const whose = turned === "left" ? "the cells of this column" : "their cells";
+  return h(
+    "section.matching",
+    {},
+    h("h4", {}, `Cell by cell ${percent(containment)} of the values match`),
+    h("p.quiet", {}, `${count(equal)} equal, ${count(transformed)} transformed, ${count(similar)} written alike.`),
+    transformation ? h("p", {}, `What turns ${whose} into the others: ${transformation}.`) : null,
+    examples.length ? h("ul.cells", { data: { tone: "good" } }, examples.map(({ left, right }) => h("li", {}, `${left} ≈ ${right}`))) : null,
+  );
 }
 
 /** The way over tables that hold both forms of the same things, a code and a name, say. */

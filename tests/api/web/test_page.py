@@ -33,6 +33,8 @@ def test_search_column_rows_and_verdict(page):
     hit.get_by_role("button", name="Why").click()
     expect(hit.get_by_text("Values that match")).to_be_visible()
     assert "JOIN" in hit.get_by_label("SQL").inner_text()
+    hit.get_by_role("button", name="Compare cell by cell").click()
+    expect(hit.get_by_text(re.compile(r"Cell by cell \d+ % of the values match|Nothing to add"))).to_be_visible()
     hit.get_by_role("button", name="Run the join").click()
     expect(hit.get_by_role("region", name=re.compile("Rows of the join")).get_by_role("row")).not_to_have_count(0)
     assert "hit=" in page.url
