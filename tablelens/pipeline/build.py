@@ -65,6 +65,7 @@ def build_generation(
     home: Path, catalog: Catalog, encoder: ColumnEncoder, settings: Settings, progress: Progress, watch: Stopwatch
 ) -> int:
     """Turn the catalogue into a new generation and let it answer; its number."""
+    collect(home, settings.keep_generations)  # what earlier builds left that were cut off
     with watch.stage("postings"):
         columns = catalog.columns()
         flat, sizes = catalog.value_sets()

@@ -139,6 +139,24 @@ def test_killed_at_any_moment_again_and_again(tmp_path, home, kills):
             assert_sound(home, folder, tmp_path / f"fresh{version}")
 
 
+def test_what_is_cut_off_again_and_again_does_not_pile_up(tmp_path, home, monkeypatch):
+    """Builds that are all cut off after the last file was written and before it answers."""
+    folder = write(tmp_path / "lake")
+    crawl(home, folder)
+
+    def cut_off(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(generation, "publish", cut_off)
+        for version in (1, 2, 3):
+            write(folder, version)
+            with pytest.raises(KeyboardInterrupt):
+                crawl(home, folder)
+    assert generation.current(home) == 1
+    assert_sound(home, folder, tmp_path / "fresh")
+
+
 CTRL_C = """
 import os, signal, sys
 import tablelens.lake
