@@ -14,7 +14,7 @@ from typing import Literal
 
 from tablelens.discover.evidence import Query, same_spelling
 from tablelens.discover.sql import literal
-from tablelens.discover.view import Mask
+from tablelens.discover.view import LakeView, Mask
 from tablelens.profile.normalize import fold, normalize
 from tablelens.types import Family
 
@@ -49,15 +49,8 @@ class Side:
 
 def condition_of(query: Query, place: int, held: Mask, aliases: tuple[str, str] = ("a", "b")) -> Condition:
     """What joins a query with a column of the lake; ``held`` says which of the query's cells that holds."""
-    view = query.view
-    theirs = view.source(place)
-    left = Side(query.source.column(aliases[0], query.name), query.source.text, query.cells, query.null_words)
-    right = Side(
-        theirs.column(aliases[1], view.value("column", place)),
-        theirs.text,
-        view.value("cells", place),
-        view.value("null_words", place),
-    )
+    view, theirs = query.view, query.view.source(place)
+    left, right = query_side(query, aliases[0]), column_side(view, place, aliases[1])
     matched = [cell for cell, hit in zip(query.cells, held, strict=True) if hit]
     integers = query.kind == view.value("kind", place) == "integer"
     how = comparison(query.family, integers, matched, (left, right), alike=same_spelling(query, place, held))
@@ -66,6 +59,17 @@ def condition_of(query: Query, place: int, held: Mask, aliases: tuple[str, str] 
         note = "DuckDB reads the days of a workbook as numbers: join what `tablelens export` writes instead"
         return Condition(made.sql, (*made.notes, note))
     return made
+
+
+def query_side(query: Query, alias: str) -> Side:
+    """The query as a side of an equality."""
+    return Side(query.source.column(alias, query.name), query.source.text, query.cells, query.null_words)
+
+
+def column_side(view: LakeView, place: int, alias: str) -> Side:
+    """A column of the lake as a side of an equality."""
+    source, cells, words = view.source(place), view.value("cells", place), view.value("null_words", place)
+    return Side(source.column(alias, view.value("column", place)), source.text, cells, words)
 
 
 def comparison(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tablelens.discover import sql
 from tablelens.discover.bridges import Form
 from tablelens.discover.candidates import Candidates
-from tablelens.discover.condition import Condition, Side, condition, condition_of
+from tablelens.discover.condition import Condition, Side, column_side, condition, condition_of, query_side
 from tablelens.discover.evidence import Query, evidence_of, held_cells
 from tablelens.discover.source import Source
 from tablelens.discover.view import Mask
@@ -125,13 +125,13 @@ def _bridge_sql(query: Query, place: int, bridge: Bridge) -> tuple[str, tuple[st
     view, steps = query.view, bridge.steps
     near, far = ([_place(query, step[i]) for step in steps] for i in (0, 1))
     mine, theirs = query.source, view.source(place)
-    asked = Side(mine.column("a", query.name), mine.text, query.cells, query.null_words)
+    asked = query_side(query, "a")
     alone = len(steps) == 1
     if alone and view.table_ids[near[0]] == query.table_id:
-        on = _equal(_side_of(query, "a", far[0]), _side_of(query, "b", place), view.value("kind", far[0]))
+        on = _equal(column_side(view, far[0], "a"), column_side(view, place, "b"), view.value("kind", far[0]))
         return sql.join(mine.sql, theirs.sql, on.sql), _notes_of(on, mine, theirs)
     if alone and far[0] == place:
-        on = _equal(asked, _side_of(query, "b", near[0]), view.value("kind", near[0]))
+        on = _equal(asked, column_side(view, near[0], "b"), view.value("kind", near[0]))
         return sql.join(mine.sql, theirs.sql, on.sql), _notes_of(on, mine, theirs)
     sources = [view.source(bridge_place) for bridge_place in near]
     names = [(view.value("column", a), view.value("column", b)) for a, b in zip(near, far, strict=True)]
@@ -142,7 +142,7 @@ def _bridge_sql(query: Query, place: int, bridge: Bridge) -> tuple[str, tuple[st
     ]
     beside = parts[0].replace("SELECT", "SELECT DISTINCT", 1) if alone else "\n  UNION\n  ".join(parts)
     one = _equal(asked, _side_within(query, "c.near", near), view.value("kind", near[0]))
-    two = _equal(_side_within(query, "c.far", far), _side_of(query, "b", place), view.value("kind", far[0]))
+    two = _equal(_side_within(query, "c.far", far), column_side(view, place, "b"), view.value("kind", far[0]))
     made = (
         f"SELECT a.*, b.*\nFROM {mine.sql} AS a\nJOIN (\n  {beside}\n) AS c\n  ON {one.sql}\n"
         f"JOIN {theirs.sql} AS b\n  ON {two.sql}"
@@ -152,13 +152,6 @@ def _bridge_sql(query: Query, place: int, bridge: Bridge) -> tuple[str, tuple[st
 
 def _notes_of(on: Condition, *sources: Source) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*on.notes, *(note for source in sources for note in source.notes)]))
-
-
-def _side_of(query: Query, alias: str, place: int) -> Side:
-    """A column of the lake as a side of an equality."""
-    view = query.view
-    source, cells, words = view.source(place), view.value("cells", place), view.value("null_words", place)
-    return Side(source.column(alias, view.value("column", place)), source.text, cells, words)
 
 
 def _side_within(query: Query, expression: str, places: Sequence[int]) -> Side:

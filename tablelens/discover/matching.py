@@ -6,13 +6,12 @@ a mapping of the cells that are not equal: written into it while they are few, e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pyarrow.compute as pc
 
 from tablelens.discover import sql
-from tablelens.discover.condition import Condition, Side, condition
+from tablelens.discover.condition import Condition, Side, column_side, condition, query_side
 from tablelens.discover.evidence import Query
 from tablelens.match.cells import HOW, match_cells
 from tablelens.match.pairs import Pairs, pairs_table
@@ -105,7 +104,7 @@ def unequal_pairs(pairs: Pairs) -> list[tuple[str, str]]:
 
 def transformed_condition(query: Query, place: int, pairs: Pairs, aliases: tuple[str, str] = ("a", "b")) -> Condition:
     """The condition of a join by a transformation."""
-    sides = _sides(query, place, aliases)
+    sides = query_side(query, aliases[0]), column_side(query.view, place, aliases[1])
     turned = 0 if pairs.turned == "left" else 1
     made = Side(pairs.template.replace("{x}", sides[turned].written), True, sides[1 - turned].cells)
     left, right = (made, sides[1]) if turned == 0 else (sides[0], made)
@@ -116,7 +115,7 @@ def mapped_conditions(
     query: Query, place: int, pairs: Pairs, aliases: tuple[str, str, str] = ("a", "m", "b")
 ) -> tuple[Condition, Condition]:
     """The conditions of a join over a mapping: of the query with the mapping, and of both with the candidate."""
-    mine, theirs = _sides(query, place, (aliases[0], aliases[2]))
+    mine, theirs = query_side(query, aliases[0]), column_side(query.view, place, aliases[2])
     rows = unequal_pairs(pairs)
     near = Side(f'{aliases[1]}."left"', True, [left for left, _ in rows])
     far = Side(
@@ -124,19 +123,6 @@ def mapped_conditions(
         mine.null_words,
     )  # fmt: skip
     return condition(mine, near, "text"), condition(far, theirs, "text")
-
-
-def _sides(query: Query, place: int, aliases: Sequence[str]) -> tuple[Side, Side]:
-    view, theirs = query.view, query.view.source(place)
-    return (
-        Side(query.source.column(aliases[0], query.name), query.source.text, query.cells, query.null_words),
-        Side(
-            theirs.column(aliases[1], view.value("column", place)),
-            theirs.text,
-            view.value("cells", place),
-            view.value("null_words", place),
-        ),
-    )
 
 
 def _joined_by(pairs: Pairs) -> JoinedBy:
