@@ -228,9 +228,5 @@ def _difference(found: Check) -> str:
     return f"[{found.low:+.3f}, {found.high:+.3f}]"
 
 
-def _sign(found: Check) -> str:
-    return "❌" if found.broken else "✅"
-
-
 def _short(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"

@@ -17,8 +17,9 @@ from tablelens.discover.condition import condition_of
 from tablelens.discover.evidence import Query, cardinality, count, held_cells
 from tablelens.discover.query import query_of_place
 from tablelens.discover.sql import join
-from tablelens.discover.view import FAMILIES, LakeView, Mask
+from tablelens.discover.view import LakeView, Mask
 from tablelens.errors import UsageError
+from tablelens.index.facts import FAMILIES
 from tablelens.profile.names import name_similarity
 from tablelens.types import CompositeHit, Evidence, Ids
 

@@ -16,8 +16,9 @@ from tablelens.discover.evidence import Query
 from tablelens.discover.hits import make_hit
 from tablelens.discover.matching import of_kept_cells
 from tablelens.discover.rank import Calibration, hubness
-from tablelens.discover.view import FAMILIES, LakeView
+from tablelens.discover.view import LakeView
 from tablelens.errors import UsageError
+from tablelens.index.facts import FAMILIES
 from tablelens.types import Answer, Hit, Ids, Mode
 
 MODES: tuple[Mode, ...] = ("auto", "equi", "semantic", "deepjoin")

@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 
 from tablelens.discover.source import Source, TableFile, source_of
 from tablelens.errors import UnknownColumn, UnknownLake, UnknownTable, UsageError
+from tablelens.index.facts import FAMILIES
 from tablelens.index.generation import Generation
 from tablelens.index.names import names_of_table
 from tablelens.profile.names import says_identifier
 from tablelens.types import ColumnRef, Family, Ids, Kind, Reading
 
 Mask = npt.NDArray[np.bool_]
-FAMILIES = ("", "text", "number", "date")
 SAMPLE = 4000
 FILTERS = 32
 """Filters whose masks are kept."""

@@ -25,7 +25,7 @@ from sklearn.exceptions import NotFittedError
 from tablelens.errors import ModelError, UnusableTable, UsageError
 from tablelens.transtab import checkpoint
 from tablelens.transtab.model import Config, TransTab, encode_rows
-from tablelens.transtab.objectives import Contrast, Supervised
+from tablelens.transtab.objectives import Contrast, Objective, Supervised
 from tablelens.transtab.resume import History
 from tablelens.transtab.tables import Kind, as_table
 from tablelens.transtab.targets import splits_of
@@ -218,7 +218,7 @@ class RowModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._forget()
 
     def _fit(
-        self, n: int, name: str, model: TransTab, objective: torch.nn.Module, train: list[Part], valid: list[Part],
+        self, n: int, name: str, model: TransTab, objective: Objective, train: list[Part], valid: list[Part],
         options: Options,
     ) -> History:  # fmt: skip
         told, kept = self.told, Path(self.resume) / f"{name}{n}.safetensors" if self.resume else None

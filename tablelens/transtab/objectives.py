@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,18 +14,18 @@ from tablelens.transtab.model import Head, TransTab
 from tablelens.transtab.tokenize import Featurizer, Rows
 
 
-class Objective(Protocol):
+class Objective(nn.Module):
     """What is minimised: a module with its own weights, called on a batch."""
 
     whole: bool
     """Whether the loss needs all rows of a batch at once."""
 
-    def __call__(self, model: TransTab, featurizer: Featurizer, rows: Rows, targets: Tensor | None) -> Tensor:
+    def forward(self, model: TransTab, featurizer: Featurizer, rows: Rows, targets: Tensor | None) -> Tensor:
         """The mean loss of a batch."""
-        ...
+        raise NotImplementedError
 
 
-class Supervised(nn.Module):
+class Supervised(Objective):
     """Cross-entropy of classes, or squared error of numbers, by a head on z_cls."""
 
     whole = False
@@ -45,7 +45,7 @@ class Supervised(nn.Module):
         return F.cross_entropy(outputs, targets)
 
 
-class Contrast(nn.Module):
+class Contrast(Objective):
     """VPCL: vertical partitions of the columns as views, a linear projection, one of the losses of contrastive.py.
 
     Args:

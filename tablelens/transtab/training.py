@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from tablelens.errors import ModelError, UsageError
 from tablelens.transtab.model import TransTab, rows_at_once
+from tablelens.transtab.objectives import Objective
 from tablelens.transtab.resume import History, Kept, task_of
 from tablelens.transtab.tokenize import Featurizer, Ints, Rows
 
@@ -58,7 +59,7 @@ class Options:
 
 def fit(
     model: TransTab,
-    objective: nn.Module,
+    objective: Objective,
     featurizer: Featurizer,
     train: Sequence[Part],
     valid: Sequence[Part],
@@ -122,7 +123,7 @@ def _groups(both: nn.Module, decay: float) -> list[dict[str, object]]:
 
 def _epoch(
     model: TransTab,
-    objective: nn.Module,
+    objective: Objective,
     featurizer: Featurizer,
     train: Sequence[Part],
     options: Options,
@@ -176,7 +177,7 @@ def one_thread() -> Iterator[None]:
 
 def step(
     model: TransTab,
-    objective: nn.Module,
+    objective: Objective,
     featurizer: Featurizer,
     rows: Rows,
     targets: Tensor | None,
@@ -214,7 +215,7 @@ def batches(parts: Sequence[Part], size: int, rng: np.random.Generator) -> Itera
 
 @torch.no_grad()
 def mean_loss(
-    model: TransTab, objective: nn.Module, featurizer: Featurizer, parts: Sequence[Part], options: Options
+    model: TransTab, objective: Objective, featurizer: Featurizer, parts: Sequence[Part], options: Options
 ) -> float:
     """Mean loss by row, in batches as they come."""
     model.eval()

@@ -66,6 +66,16 @@ def at_a_port(home, **settings):
         thread.join(timeout=30)
 
 
+def ended(client, where):
+    """A job when it is over."""
+    for _ in range(1200):
+        job = client.get(where).json()
+        if job["state"] not in ("waiting", "running"):
+            return job
+        time.sleep(0.05)
+    raise AssertionError(f"the job does not end: {job}")
+
+
 @pytest.fixture(scope="session")
 def client(crawled):
     """A client of a service without keys."""

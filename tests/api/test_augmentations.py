@@ -1,7 +1,6 @@
 """Augmentations as jobs, and rows that are like a row: what is found, who sees it."""
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from tablelens.errors import NotFound, UnknownColumn, UsageError
 from tablelens.lake import Lake
 from tablelens.testing import make_lake
 
-from .conftest import SECRET, at_a_port, serve
+from .conftest import SECRET, at_a_port, ended, serve
 
 TREES = {"judge": "trees", "budget": 60}
 
@@ -50,15 +49,6 @@ def keys(home):
     ring = KeyRing(home)
     scopes = {"admin": ["admin"], "open": ["read:open"], "other": ["read:open"]}
     return {name: ring.make(name, given)[0] for name, given in scopes.items()}
-
-
-def ended(client, where):
-    for _ in range(1200):
-        job = client.get(where).json()
-        if job["state"] not in ("waiting", "running"):
-            return job
-        time.sleep(0.05)
-    raise AssertionError(f"it does not end: {job}")
 
 
 def test_it_is_found_and_told_of_and_nobody_else_hears(home, keys):

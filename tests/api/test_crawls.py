@@ -1,7 +1,6 @@
 """Crawls as jobs, in processes of their own."""
 
 import json
-import time
 
 import httpx
 import pytest
@@ -9,7 +8,7 @@ from tablelens.api.keys import KeyRing
 
 from tablelens.testing import make_lake
 
-from .conftest import at_a_port, serve
+from .conftest import at_a_port, ended, serve
 
 NUMBERS = [f"N-{i}" for i in range(40)]
 
@@ -17,15 +16,6 @@ NUMBERS = [f"N-{i}" for i in range(40)]
 @pytest.fixture
 def folder(tmp_path):
     return make_lake(tmp_path / "shop", {"a.csv": {"id": NUMBERS}, "b.csv": {"ref": NUMBERS[:30]}})
-
-
-def ended(client, where):
-    for _ in range(1200):
-        job = client.get(where).json()
-        if job["state"] not in ("waiting", "running"):
-            return job
-        time.sleep(0.05)
-    raise AssertionError(f"the crawl does not end: {job}")
 
 
 def test_a_lake_is_crawled_and_answers_at_once(home, folder):

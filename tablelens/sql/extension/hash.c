@@ -1,6 +1,5 @@
 /* XXH3 with 64 bits and seed 0, as https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md describes it. */
-#include <string.h>
-
+#include "bytes.h"
 #include "text.h"
 
 typedef unsigned __int128 u128;
@@ -23,18 +22,6 @@ static const uint64_t P64_1 = 0x9E3779B185EBCA87ULL, P64_2 = 0xC2B2AE3D27D4EB4FU
                       P64_4 = 0x85EBCA77C2B2AE63ULL, P64_5 = 0x27D4EB2F165667C5ULL;
 static const uint64_t MX1 = 0x165667919E3779F9ULL, MX2 = 0x9FB21C651E98DF25ULL;
 
-static uint64_t read64(const uint8_t *at) {
-	uint64_t value;
-	memcpy(&value, at, 8);
-	return value;
-}
-
-static uint32_t read32(const uint8_t *at) {
-	uint32_t value;
-	memcpy(&value, at, 4);
-	return value;
-}
-
 static uint64_t fold128(uint64_t a, uint64_t b) {
 	u128 product = (u128)a * b;
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
@@ -55,28 +42,28 @@ static uint64_t avalanche64(uint64_t h) {
 }
 
 static uint64_t mix16(const uint8_t *data, const uint8_t *secret) {
-	return fold128(read64(data) ^ read64(secret), read64(data + 8) ^ read64(secret + 8));
+	return fold128(u64(data) ^ u64(secret), u64(data + 8) ^ u64(secret + 8));
 }
 
 static uint64_t short_hash(const uint8_t *d, size_t n) {
 	if (n == 0) {
-		return avalanche64(read64(SECRET + 56) ^ read64(SECRET + 64));
+		return avalanche64(u64(SECRET + 56) ^ u64(SECRET + 64));
 	}
 	if (n <= 3) {
 		uint32_t joined = (uint32_t)d[0] << 16 | (uint32_t)d[n >> 1] << 24 | d[n - 1] | (uint32_t)n << 8;
-		return avalanche64(joined ^ (uint64_t)(read32(SECRET) ^ read32(SECRET + 4)));
+		return avalanche64(joined ^ (uint64_t)(u32(SECRET) ^ u32(SECRET + 4)));
 	}
 	if (n <= 8) {
-		uint64_t joined = read32(d + n - 4) + ((uint64_t)read32(d) << 32);
-		uint64_t h = joined ^ (read64(SECRET + 8) ^ read64(SECRET + 16));
+		uint64_t joined = u32(d + n - 4) + ((uint64_t)u32(d) << 32);
+		uint64_t h = joined ^ (u64(SECRET + 8) ^ u64(SECRET + 16));
 		h ^= (h << 49 | h >> 15) ^ (h << 24 | h >> 40);
 		h *= MX2;
 		h ^= (h >> 35) + n;
 		h *= MX2;
 		return h ^ h >> 28;
 	}
-	uint64_t low = read64(d) ^ (read64(SECRET + 24) ^ read64(SECRET + 32));
-	uint64_t high = read64(d + n - 8) ^ (read64(SECRET + 40) ^ read64(SECRET + 48));
+	uint64_t low = u64(d) ^ (u64(SECRET + 24) ^ u64(SECRET + 32));
+	uint64_t high = u64(d + n - 8) ^ (u64(SECRET + 40) ^ u64(SECRET + 48));
 	return avalanche(n + __builtin_bswap64(low) + high + fold128(low, high));
 }
 
@@ -103,7 +90,7 @@ static uint64_t middle_hash(const uint8_t *d, size_t n) {
 
 static void accumulate(uint64_t *lanes, const uint8_t *d, const uint8_t *secret) {
 	for (int i = 0; i < 8; i++) {
-		uint64_t value = read64(d + 8 * i), keyed = value ^ read64(secret + 8 * i);
+		uint64_t value = u64(d + 8 * i), keyed = value ^ u64(secret + 8 * i);
 		lanes[i ^ 1] += value;
 		lanes[i] += (keyed & 0xFFFFFFFF) * (keyed >> 32);
 	}
@@ -117,7 +104,7 @@ static uint64_t long_hash(const uint8_t *d, size_t n) {
 			accumulate(lanes, d + b * block + 64 * s, SECRET + 8 * s);
 		}
 		for (int i = 0; i < 8; i++) {
-			uint64_t key = read64(SECRET + sizeof(SECRET) - 64 + 8 * i);
+			uint64_t key = u64(SECRET + sizeof(SECRET) - 64 + 8 * i);
 			lanes[i] = ((lanes[i] ^ lanes[i] >> 47) ^ key) * P32_1;
 		}
 	}
@@ -129,7 +116,7 @@ static uint64_t long_hash(const uint8_t *d, size_t n) {
 	uint64_t h = n * P64_1;
 	for (int i = 0; i < 4; i++) {
 		const uint8_t *secret = SECRET + 11 + 16 * i;
-		h += fold128(lanes[2 * i] ^ read64(secret), lanes[2 * i + 1] ^ read64(secret + 8));
+		h += fold128(lanes[2 * i] ^ u64(secret), lanes[2 * i + 1] ^ u64(secret + 8));
 	}
 	return avalanche(h);
 }

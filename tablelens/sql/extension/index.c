@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "json.h"
 
 #define SAY(...) snprintf(message, MESSAGE, __VA_ARGS__)
@@ -100,18 +101,6 @@ static const void *array(const char *folder, const char *name, Json manifest, Ma
 }
 
 /* graphs ------------------------------------------------------------------------------------------------------- */
-
-static uint64_t u64(const uint8_t *at) {
-	uint64_t value;
-	memcpy(&value, at, 8);
-	return value;
-}
-
-static uint32_t u32(const uint8_t *at) {
-	uint32_t value;
-	memcpy(&value, at, 4);
-	return value;
-}
 
 enum { HEADER = 96 };
 
