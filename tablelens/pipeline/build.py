@@ -153,30 +153,27 @@ def encode_columns(
 
     With ``before`` no more than ``encode_most`` of the columns that have a vector there are encoded, drawn evenly.
     """
-    wanted = _encodable(columns)
-    ids = columns["id"].to_numpy()[wanted]
+    places = np.flatnonzero(_encodable(columns))
+    ids = columns["id"].to_numpy()[places]
     contents, have = _contents(catalog, ids, encoder)
-    places = np.flatnonzero(wanted)[~have]
-    carried = np.isin(ids[~have], before.ids) if before is not None else np.zeros(len(places), bool)
-    order = np.argsort(carried * hash_ids(ids[~have]), kind="stable")  # what has no vector at all comes first
-    places, room = places[order], settings.encode_most + int((~carried).sum()) if before is not None else len(places)
+    left = np.flatnonzero(~have)
+    carried = np.isin(ids[left], before.ids) if before is not None else np.zeros(len(left), bool)
+    spread = left[carried][np.argsort(_scattered(ids[left[carried]]))]
     known = set(catalog.encoded(encoder.revision).tolist())
-    made = np.empty(len(places), np.uint64)
-    progress.start("encode", len(places), 0)
-    for batch, texts in _texts(columns, places, postings, encoder, settings):
-        made[batch] = keys = contents_of(texts, encoder)
-        fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-        fresh = dict(islice(fresh.items(), max(room, 0)))
-        room -= len(fresh)
-        if fresh:
-            vectors = _encode(encoder, list(fresh.values()))
-            catalog.store_vectors(np.array(list(fresh), np.uint64), vectors, encoder.name, encoder.revision)
-            known.update(fresh)
-        progress.advance(len(batch), 0)
+    progress.start("encode", len(left), 0)
+    for numbers, room in ((left[~carried], len(left)), (spread, settings.encode_most)):
+        for batch, texts in _texts(columns, places[numbers], postings, encoder, settings):
+            contents[numbers[batch]] = keys = contents_of(texts, encoder)
+            fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
+            fresh = dict(islice(fresh.items(), max(room, 0)))
+            room -= len(fresh)
+            if fresh:
+                vectors = _encode(encoder, list(fresh.values()))
+                catalog.store_vectors(np.array(list(fresh), np.uint64), vectors, encoder.name, encoder.revision)
+                known.update(fresh)
+            progress.advance(len(batch), 0)
     progress.end()
-    contents[np.flatnonzero(~have)[order]] = made
-    done = have.copy()
-    done[np.flatnonzero(~have)[order]] = np.isin(made, np.fromiter(known, np.uint64, len(known)))
+    done = have | np.isin(contents, np.fromiter(known, np.uint64, len(known)))
     catalog.set_contents(ids[done], contents[done], encoder.revision)
 
 
@@ -186,9 +183,9 @@ def _encodable(columns: pa.Table) -> npt.NDArray[np.bool_]:
     return np.asarray((family == "text") & (excluded == ""))
 
 
-def hash_ids(ids: Ids) -> Hashes:
-    """Numbers of no order, above 0, that go with ids: the upper half of a multiplicative hash."""
-    return (ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(32)) + np.uint64(1)
+def _scattered(ids: Ids) -> Hashes:
+    """Numbers of no order that go with ids: the upper half of a multiplicative hash."""
+    return ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(32)
 
 
 def _texts(

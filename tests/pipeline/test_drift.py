@@ -68,6 +68,16 @@ def test_columns_that_no_encoder_has_read_are_encoded_at_once(lake):
     assert made.encoder[MAPPED] == TABLES - 1
 
 
+def test_old_columns_of_one_lake_take_no_room_from_new_ones_of_another(lake, tmp_path):
+    tables = {f"new{i}.csv": {"x": [f"new {n} {i}" for n in range(9)]} for i in range(12)}
+    again = Lake.open(lake.home, workers=1, encoder=NEW, encode_most=1)
+    again.crawl(make_lake(tmp_path / "other", tables))
+    again.reload()
+    made = again.view.generation
+    assert len(made.vectors) == TABLES + 12
+    assert made.encoder[MAPPED] == TABLES - 1
+
+
 def test_a_first_crawl_with_a_limit_encodes_everything(tmp_path):
     make_lake(tmp_path / "lake", {f"{i}.csv": {"x": [f"w{n} {i}" for n in range(9)]} for i in range(9)})
     lake = Lake.open(tmp_path / "home", encode_most=2, workers=1)
