@@ -19,7 +19,7 @@ import numpy.typing as npt
 from tablelens.match.grams import alike
 from tablelens.match.programs import NEARLY_ALL, Found, Program, find_program
 from tablelens.match.signs import probability, signs_of
-from tablelens.profile.normalize import normalize
+from tablelens.profile.normalize import normalize, normalizer
 from tablelens.types import Ids, Turned
 
 THRESHOLD = 0.6
@@ -53,7 +53,7 @@ def match_cells(left: Sequence[str], right: Sequence[str], *, one_to_one: bool =
     """Which cell of the left column stands for which of the right.
 
     Args:
-        left: distinct cells; of cells that count as equal (``profile.normalize``) the first stands for all.
+        left: distinct cells; of cells that count as equal (``profile.normalize.normalizer``) the first stands for all.
         right: as left.
         one_to_one: both columns are keys, so that a right cell has one partner too.
 
@@ -97,8 +97,9 @@ class _Side:
     def of(cls, cells: Sequence[str]) -> _Side:
         values: list[str | None] = []
         places: dict[str, int] = {}
+        value_of = normalizer(cells)
         for i, cell in enumerate(cells):
-            value = normalize(cell)
+            value = value_of(cell)
             fresh = value is not None and places.setdefault(value, i) == i
             values.append(value if fresh else None)
         return cls(cells, values, places)

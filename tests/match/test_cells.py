@@ -134,6 +134,13 @@ def test_the_first_letters_of_names_are_no_codes():
     assert find_program(names, range(len(names)), codes) is None
 
 
+def test_namibia_is_matched_among_codes():
+    codes = [first + second for first in "ABCDE" for second in "EFGHI"]
+    found = match_cells([*codes, "NA"], ["NA", *codes])
+    assert len(found.left) == len(codes) + 1
+    assert len(match_cells(["Namibia", "NA"], ["NA", "Namibia"]).left) == 1  # no codes: NA is no value
+
+
 def test_hostile_cells():
     left = ["", "x" * 10_000_000, "👩‍👩‍👧 family", "مرحبا بالعالم", "\ud800", "a\0b", "\u202egnirts"]
     right = ["👩‍👩‍👧 Family", "مرحبا  بالعالم", "x" * 10_000_000, "\u202egnirts ", "a\0b."]
