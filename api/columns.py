@@ -137,7 +137,7 @@ def joined(service: Service, snapshot: Snapshot, left: int, right: int, rows: in
     """(rows, SQL) of the join of two columns."""
     if snapshot.number_of(left) == snapshot.number_of(right):
         raise UnknownColumn("both columns are of the same table", "name columns of two tables")
-    found = snapshot.lake.explain_at(left, right, service.rows)
+    found = snapshot.lake.compare_at(left, right, service.rows)
     hit = found.hit
     by = hit.evidence.matching.joined_by if hit.evidence.matching else "equality"
     if found.pairs is None or by == "equality":

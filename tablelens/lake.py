@@ -36,7 +36,7 @@ from tablelens.errors import MissingExtra, NoLake, UnknownColumn, UsageError
 from tablelens.open_home import OpenHome
 from tablelens.pipeline.composite import Run, join_by_key
 from tablelens.pipeline.crawl import Plan, Refresh, crawl, forget, make_plan, profile_config
-from tablelens.pipeline.explain import Explained, explain_columns, matched_pairs, run_limited
+from tablelens.pipeline.explain import Explained, compare_columns, explain_columns, matched_pairs, run_limited
 from tablelens.pipeline.train import TrainReport, train
 from tablelens.progress import Progress, Silent
 from tablelens.training.config import TrainConfig
@@ -150,6 +150,11 @@ class Lake(OpenHome):
         """The same for columns by their places in the view, with the pairs of cells; ``run`` reads files elsewhere."""
         said = judged(self.view, left, self.verdicts())
         return explain_columns(self.view, left, right, said, run or self._worker[1])
+
+    def compare_at(self, left: int, right: int, run: Run | None = None) -> Explained:
+        """The same without a look for a composite key: what joining the two columns needs."""
+        said = judged(self.view, left, self.verdicts())
+        return compare_columns(self.view, left, right, said, run or self._worker[1])
 
     def composite_joins(
         self, table: str, columns: Sequence[str], *, k: int = 10, lake: str | None = None, tables: str | None = None

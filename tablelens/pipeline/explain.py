@@ -39,10 +39,16 @@ def explain_columns(view: LakeView, left: int, right: int, judged: Mapping[int, 
 
     Files that cannot be read take nothing from what the value sets say; a note tells.
     """
+    found = compare_columns(view, left, right, judged, run)
+    if found.hit.evidence.cardinality == "n:m" and found.hit.evidence.explosion > MULTIPLIED:
+        return replace(found, hit=with_key(query_of_place(view, left), right, found.hit, run))
+    return found
+
+
+def compare_columns(view: LakeView, left: int, right: int, judged: Mapping[int, bool], run: Run) -> Explained:
+    """The same without a look for a composite key."""
     query = query_of_place(view, left)
     hit = explain_join(query, right, judged=judged)
-    if hit.evidence.cardinality == "n:m" and hit.evidence.explosion > MULTIPLIED:
-        hit = with_key(query, right, hit, run)
     if not worth_matching(query, right, hit):
         return Explained(hit)
     try:
