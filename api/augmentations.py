@@ -17,10 +17,11 @@ from .access import SNAPSHOT, snapshot_of, visitor_of
 from .audit import audit
 from .errors import documented, only_json
 from .events import LastEvent, Token, told
+from .job_schemas import AugmentationOut, AugmentationPage, AugmentationReport
 from .jobs import Job
 from .keys import Visitor
 from .parameters import PAGE, Cursor, Limit, at_most, page
-from .schemas import AugmentationOut, AugmentationPage, AugmentationReport, TableRef
+from .schemas import TableRef
 from .service import Served, Service
 from .snapshot import Snapshot
 

@@ -18,10 +18,10 @@ from .access import may_write, only_admin, visitor_of
 from .audit import audit
 from .errors import documented, only_json
 from .events import LastEvent, Token, told
+from .job_schemas import JobOut, JobPage
 from .jobs import Job
 from .keys import Visitor
 from .parameters import PAGE, Cursor, Limit, page
-from .schemas import JobOut, JobPage
 from .service import Served, Service
 
 JobId = Annotated[str, PathParameter(description="id of a crawl")]
