@@ -4,6 +4,7 @@
     python benchmarks/row_encoders.py TABLES --tasks speed --data credit-g --peer --vocab vocab.txt
     python benchmarks/row_encoders.py TABLES --tasks full --data blastchar --models fused,linear,trees,lightgbm
     python benchmarks/row_encoders.py TABLES --tasks ablations --data credit-g,credit-approval
+    python benchmarks/row_encoders.py TABLES --tasks apart
 
 TABLES: see row_data.py. ``supervised`` learns from at most ``--most`` rows of each table, the package with it, which
 takes seconds an epoch; ``full`` from all rows. Each figure is kept in row_encoders.json as soon as it is there; a
@@ -24,9 +25,11 @@ import pandas as pd
 import pyarrow as pa
 import torch
 from row_data import NAMES, Data, Store, auc, package, peer, scaled, shown, simple
+from scipy.sparse.csgraph import connected_components
+from sklearn.neighbors import radius_neighbors_graph
 
 from tablelens.transtab import PAPER as FORM
-from tablelens.transtab import Featurizer, TransTabClassifier, Vocabulary, as_table
+from tablelens.transtab import Featurizer, TransTabClassifier, TransTabEncoder, Vocabulary, as_table
 from tablelens.transtab.model import Config, TransTab, encode_rows
 from tablelens.transtab.objectives import Supervised
 from tablelens.transtab.peer import from_peer
@@ -35,6 +38,8 @@ from tablelens.transtab.training import Options, fit
 
 CHOSEN_ON = 1000
 """First of the splits on which the default was chosen."""
+MOST_APART = 5_000
+"""Distinct rows of a table that are compared with one another."""
 PAPER = {"credit-g": 0.768, "credit-approval": 0.881, "adult": 0.907, "blastchar": 0.845, "insurance-co": 0.822,
          "1995-income": 0.919}  # fmt: skip
 """AUROC of TransTab, Table 8 of the paper."""
@@ -102,11 +107,6 @@ def speed(data, transtab):
         start = time.process_time()
         encode_rows(model, featurizer, rows)
         found[f"{name}_encode_rows_s"] = round(len(rows) / (time.process_time() - start))
-        cats = data.x[data.cat].drop_duplicates() if data.cat else data.x.iloc[:0]
-        vectors = encode_rows(
-            model, featurizer, featurizer.rows(as_table(cats), dict.fromkeys(data.cat, "categorical"))
-        )
-        found[f"{name}_distinct"] = f"{len(np.unique(vectors.round(5), axis=0)):,} of {len(cats):,}"
     if transtab is not None:
         one = pd.Series(data.y[train], index=x.index[train])
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -126,6 +126,26 @@ def speed(data, transtab):
             found[f"{name}_epoch_of_peer"] = round(found[f"{name}_epoch_s"] / found["peer_epoch_s"], 3)
             found[f"{name}_encode_of_peer"] = round(found[f"{name}_encode_rows_s"] / found["peer_encode_rows_s"], 2)
     return found
+
+
+def apart(data):
+    """How many of a table's distinct categorical rows each form tells apart, untrained and after some contrast."""
+    rows = data.x[data.cat].drop_duplicates()
+    rows = rows.sample(min(len(rows), MOST_APART), random_state=0)
+    found, kinds = {"rows": len(rows)}, dict.fromkeys(data.cat, "categorical")
+    for name, form in {"fused": {}, "words": FORM | {"rate": 1e-3, "epochs": 1, "patience": None}}.items():
+        model = TransTabEncoder(kinds=kinds, **form).fit(rows)
+        untrained = TransTab(model.models_[0].config)
+        untrained.grow(model.featurizer_)
+        vectors = encode_rows(untrained, model.featurizer_, model.featurizer_.rows(as_table(rows), kinds))
+        found[f"{name}_untrained"], found[f"{name}_trained"] = groups(vectors), groups(model.transform(rows))
+    return found
+
+
+def groups(vectors, near=1e-4):
+    """How many groups of vectors there are that lie further apart than ``near`` in some dimension."""
+    linked = radius_neighbors_graph(vectors, near, metric="chebyshev", n_jobs=1)
+    return int(connected_components(linked, directed=False)[0])
 
 
 def difference(data, model, x):
@@ -173,6 +193,16 @@ AUROC of one member, on splits that are not reported above and on which the defa
 | | AUROC | difference |
 |---|---|---|
 """
+APART = """
+## Rows that differ stay apart
+
+Distinct categorical rows, at most {most:,} a table, and how many of their vectors are told apart (by more than 1e-4 in
+some dimension): as the model begins, and after training by contrast. The paper's bag of words does not know which
+column a word came from, whatever is trained.
+
+| data | distinct rows | default, untrained | default, trained | words, untrained | words, trained |
+|---|---|---|---|---|---|
+"""
 COLUMNS = ("fused", "words", "linear", "trees", "lightgbm", "peer")
 
 
@@ -197,6 +227,9 @@ def written(store):
         for way, made in runs.items():
             gaps = [made[seed] - whole[seed] for seed in made if seed in whole]
             text += f"| {way} | {shown(made.values())} | {np.mean(gaps):+.4f} |\n"
+    text += APART.format(most=MOST_APART) if "apart" in found else ""
+    for name, one in found.get("apart", {}).items():
+        text += f"| {name} | {' | '.join(f'{value:,}' for value in one.values())} |\n"
     if speeds := found.get("speed"):
         text += SPEED.format(names=" | ".join(speeds), rule="---|" * len(speeds))
         for key in dict.fromkeys(key for one in speeds.values() for key in one):
@@ -213,6 +246,8 @@ def measure(options, store):
         chosen["peer"] = lambda data, seed: peer(data, seed, transtab)
     for name in names if "speed" in tasks else ():
         store.put(["speed", name], speed(Data(options.tables, name), transtab))
+    for name in names if "apart" in tasks else ():
+        store.put(["apart", name], apart(Data(options.tables, name)))
     if "ablations" in tasks:
         ablated(options, store)
     if "supervised" in tasks:

@@ -323,19 +323,31 @@ class Lake(OpenHome):
         made.save(self.home)
         return made
 
-    def similar_rows(self, table: str, row: int, *, k: int = 10, others: bool = False) -> list[SimilarRow]:
+    def similar_rows(self, table: Any, row: int, *, k: int = 10, others: bool = False) -> list[SimilarRow]:
         """Rows that are like a row of a table, the likest first; with ``others``, of other tables alone.
+
+        A row that was not indexed, as one from outside the lake, is encoded now; that takes torch.
+
+        Args:
+            table: a table of the lake by its name, a file by its ``Path``, or a frame.
+            row: the row's number, from 0.
+            k: how many at most.
+            others: leave the rows of the table itself out.
 
         Raises:
             NoLake: no rows were indexed in this home.
-            UnknownTable: no such table, or its rows were not indexed.
+            UnknownTable: no such table.
             UsageError: no such row.
+            MissingExtra: the row was not indexed, and torch or scikit-learn is not installed.
         """
-        place = int(self.view.table_places(table)[0])
-        lake, name = self.view.value("lake", place), self.view.value("table", place)
-        index, lakes = _rows_module().RowIndex.load(self.home), list(self._generation.roots)
-        found: list[SimilarRow] = index.similar(name, row, k, lake=lake, others=others, lakes=lakes)
-        return found
+        index: RowIndex = _rows_module().RowIndex.load(self.home)
+        lakes, own = list(self._generation.roots), None
+        if isinstance(table, str):
+            place = int(self.view.table_places(table)[0])
+            own = self.view.value("lake", place), self.view.value("table", place)
+            if index.holds(*own, row):
+                return index.similar(own[1], row, k, lake=own[0], others=others, lakes=lakes)
+        return index.like(self._row(table, row), k, lakes=lakes, without=own if others else None)
 
     def row(self, table: str, row: int) -> dict[str, Any]:
         """One row of a table, read from its file; values by column."""
@@ -343,6 +355,13 @@ class Lake(OpenHome):
         if not found:
             raise UsageError(f"{table!r} has no row {row}", "rows are counted from 0")
         return dict(found[0])
+
+    def _row(self, table: Any, row: int) -> pa.Table:
+        """One row of a table, its cells of the kinds that its columns have."""
+        data = self.table(table, row + 1).data if isinstance(table, str) else self._columns(table)[0]
+        if row >= data.num_rows:
+            raise UsageError(f"there is no row {row}: the table has {data.num_rows:,}", "rows are counted from 0")
+        return typed(data, self.settings).slice(row, 1)
 
     def _columns(self, table: Any) -> tuple[pa.Table, Callable[[str], Query]]:
         """A table's data, and what makes a query of one of its columns."""

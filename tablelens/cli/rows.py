@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from tablelens.cli import show
-from tablelens.cli.main import cli, hint, json_option, lake_of, write_json
+from tablelens.cli.main import cli, hint, json_option, lake_of, path_type, write_json
 
 
 @cli.group()
@@ -43,27 +44,34 @@ def index(ctx: click.Context, tables: str, most: int, epochs: int, as_json: bool
 
 
 @rows.command("similar")
-@click.argument("table", metavar="TABLE")
+@click.argument("table", metavar="TABLE", required=False)
+@click.option("--file", "file", type=path_type(exists=True), help="A file outside the lake, instead of TABLE.")
 @click.option("--row", required=True, type=click.IntRange(min=0), help="The row's number, from 0.")
 @click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="How many at most.")
 @click.option("--others", is_flag=True, help="Rows of other tables alone.")
 @json_option
 @click.pass_context
-def similar(ctx: click.Context, table: str, row: int, k: int, others: bool, as_json: bool) -> None:
-    """Rows that are like row ROW of TABLE, the likest first.
+def similar(
+    ctx: click.Context, table: str | None, file: Path | None, row: int, k: int, others: bool, as_json: bool
+) -> None:
+    """Rows that are like row ROW of TABLE, the likest first. The row itself need not be indexed.
 
     \b
     Example:
       tablelens rows similar world/countries --row 17 --others
+      tablelens rows similar --file customers.csv --row 0
     """
+    if (table is None) == (file is None):
+        raise click.UsageError("name one table: TABLE of the lake, or --file")
     lake = lake_of(ctx)
-    found = [(hit, lake.row(hit.table, hit.row)) for hit in lake.similar_rows(table, row, k=k, others=others)]
+    hits_found = lake.similar_rows(file or table, row, k=k, others=others)
+    found = [(hit, lake.row(f"{hit.lake}:{hit.table}", hit.row)) for hit in hits_found]
     if as_json:
         hits: list[dict[str, Any]] = [
             {"table": hit.table, "row": hit.row, "similarity": hit.similarity, "values": values}
             for hit, values in found
         ]
-        write_json({"query": {"table": table, "row": row}, "hits": hits})
+        write_json({"query": {"table": table or str(file), "row": row}, "hits": hits})
         return
     show.table(
         ("table", "row", "similarity", "values"),

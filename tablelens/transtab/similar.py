@@ -138,14 +138,35 @@ class RowIndex:
             raise UnknownTable.among("table", table, known, "index its rows: `tablelens rows index`")
         place = np.flatnonzero(own & (self.places["row"].to_numpy() == row))
         if not len(place):
-            raise UsageError(f"{table!r} has no indexed row {row}", f"rows 0 to {int(own.sum()) - 1} are indexed")
+            raise UsageError(
+                f"{table!r} has no indexed row {row}",
+                f"rows 0 to {int(own.sum()) - 1} are indexed, `tablelens rows index --rows N` takes more",
+            )
         left_out = own if others else np.arange(len(own)) == place[0]
         return self.nearest(self.vectors[place[0]], k, seen & ~left_out)
 
-    def like(self, row: pa.Table, k: int = 10) -> list[SimilarRow]:
-        """The k rows most like a row from outside, a table of one row."""
+    def holds(self, lake: str, table: str, row: int) -> bool:
+        """Whether a row was indexed."""
+        same = self._of("lake", [lake]) & self._of("table", [table])
+        return bool((same & (self.places["row"].to_numpy() == row)).any())
+
+    def like(
+        self, row: pa.Table, k: int = 10, *, lakes: Collection[str] | None = None,
+        without: tuple[str, str] | None = None,
+    ) -> list[SimilarRow]:  # fmt: skip
+        """The k rows most like one that was not indexed; torch is imported.
+
+        Args:
+            row: a table of one row.
+            k: how many at most.
+            lakes: the lakes that are looked at; None takes all.
+            without: lake and name of a table whose rows are left out.
+        """
         vector = _unit(self.encoder.transform(row.slice(0, 1)))[0]
-        return self.nearest(vector, k, np.ones(len(self.vectors), bool))
+        seen = self._of("lake", self._lakes() if lakes is None else lakes)
+        if without is not None:
+            seen &= ~(self._of("lake", without[:1]) & self._of("table", without[1:]))
+        return self.nearest(vector, k, seen)
 
     def nearest(self, vector: Vectors, k: int, seen: npt.NDArray[np.bool_]) -> list[SimilarRow]:
         """The k nearest of the rows that are seen, every one weighed; of equal ones the first."""

@@ -89,7 +89,7 @@ def fit(
     start, patience = time.perf_counter(), options.patience if valid else None
     model.grow(featurizer)
     both = nn.ModuleList([model, objective])
-    optimizer = torch.optim.AdamW(_groups(both, options.decay), lr=options.rate)
+    optimizer = torch.optim.AdamW(_groups(both, options.decay), lr=options.rate, fused=True)
     state = Kept(kept, both, optimizer, "" if kept is None else task_of(both, options, [*train, *valid]))
     history = state.begin()
     with one_thread():

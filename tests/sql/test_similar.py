@@ -7,6 +7,7 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 from tablelens.engines.base import InlineEngine
+from tablelens.errors import UsageError
 from tablelens.lake import Lake
 from tablelens.sql import register
 from tablelens.testing import make_lake
@@ -42,10 +43,27 @@ def test_sql_answers_as_the_lake_does(lake, connection):
         found = connection.execute(ASKED, ["a", 4, 5, others]).fetchall()
         expected = lake.similar_rows("a", 4, k=5, others=others)
         assert found == [(hit.lake, hit.table, hit.row, hit.similarity) for hit in expected]
-    with pytest.raises(duckdb.Error, match="no indexed row 99"):
+    with pytest.raises(duckdb.Error, match="no row 99: the table has 30"):
         connection.execute(ASKED, ["a", 99, 5, False]).fetchall()
     with pytest.raises(duckdb.Error, match="unknown table"):
         connection.execute(ASKED, ["nowhere", 0, 5, False]).fetchall()
+
+
+def test_a_row_that_was_not_indexed_is_encoded_when_it_is_asked_for(lake, connection, tmp_path):
+    lake.index_rows(rows=12, epochs=1)
+    expected = lake.similar_rows("a", 20, k=50)
+    assert {(hit.table, hit.row < 12) for hit in expected} == {("a.csv", True), ("b.csv", True)}
+    assert len(expected) == 24
+    assert {hit.table for hit in lake.similar_rows("a", 20, k=50, others=True)} == {"b.csv"}
+    found = connection.execute(ASKED, ["a", 20, 50, False]).fetchall()
+    assert found == [(hit.lake, hit.table, hit.row, hit.similarity) for hit in expected]
+    own = tmp_path / "own.csv"
+    own.write_text("town,size\ntown 2,20\n")  # as row 20 of a.csv
+    again = lake.similar_rows(own, 0, k=50)
+    assert [hit.row for hit in again[:5]] == [hit.row for hit in expected[:5]]
+    assert lake.similar_rows({"town": ["town 2"], "size": [20]}, 0, k=50) == again
+    with pytest.raises(UsageError, match="no row 1: the table has 1"):
+        lake.similar_rows(own, 1)
 
 
 def test_many_rows_of_one_statement(lake, connection):

@@ -60,6 +60,19 @@ def test_fused_cells_keep_values_with_their_columns():
     assert np.abs(fused[0] - fused[1]).max() > 1e-3
 
 
+def test_rows_of_columns_that_share_their_values_stay_apart():
+    """A table as of a telephone company: ten columns, most of which say yes, no, or that there is no service."""
+    rng = np.random.default_rng(0)
+    service = ["yes", "no", "no internet service"]
+    drawn = {f"{name} service": rng.choice(service, 2500) for name in ("red", "white", "wine", "year", "a", "b", "c")}
+    drawn |= {name: rng.choice(["no", "a", "b", "c"], 2500) for name in ("colour", "sweet", "red wine")}
+    distinct = pa.table(drawn).group_by(list(drawn)).aggregate([]).slice(0, 1820)
+    assert distinct.num_rows == 1820
+    fused, words = (encoded(config, distinct).round(4) for config in FORMS[:2])
+    assert len(np.unique(fused, axis=0)) == 1820
+    assert len(np.unique(words, axis=0)) < 1400  # the paper's bag of words lets many fall together
+
+
 def test_missing_is_not_the_minimum_where_cells_are_fused():
     table = as_table({"year": [0.0, None, 10.0], "wine": ["red", "red", "red"]})
     fused, words = encoded(FORMS[0], table), encoded(FORMS[1], table)

@@ -41,6 +41,10 @@ def test_a_row_from_outside_finds_its_twin(index):
     best = index.like(row, k=1)[0]
     assert best.table == "rivers"
     assert best.similarity > 0.99
+    assert {hit.table for hit in index.like(row, k=200, without=("geo", "rivers"))} == {"cities"}
+    assert index.like(row, lakes=["other"]) == []
+    assert index.holds("geo", "rivers", 39)
+    assert not index.holds("geo", "rivers", 40)
 
 
 def test_it_is_what_it_was_after_saving(index, tmp_path):
