@@ -1,13 +1,15 @@
 -- Functions of a catalogue snapshot, as macros that any DuckDB client runs: ATTACH 'catalog-7.duckdb' AS tablelens
 -- (READ_ONLY). They call each other by full names, for a macro is looked up from where it is called.
 --
--- joins, joins_of … first look whether the index can be asked: ``tablelens_ask`` is there where the extension was loaded
+-- joins, joins_of … first look whether the index can be asked: ``tablelens_hits`` is there where the extension was loaded
 -- or Python registered it. Else they scan the catalogue, exactly. json_serialize_plan binds a statement without
--- running it, and says where that cannot be done.
+-- running it, and says where that cannot be done. A call that can be bound is told apart three times as quickly as one
+-- that cannot, and then nothing else takes long.
+--
+-- What a request says is held in a CTE that the text given to query() can speak of: a LATERAL would cost as much again.
 
-CREATE MACRO tablelens.main.has(name) AS
-    coalesce(json_extract_string(json_serialize_plan('SELECT ' || name || '()'), '$.error_message')
-             NOT LIKE '%does not exist%', true);
+CREATE MACRO tablelens.main.has(call) AS
+    NOT contains(json_serialize_plan('SELECT ' || call)::VARCHAR, 'does not exist');
 
 -- names ---------------------------------------------------------------------------------------------------------------
 
@@ -254,11 +256,11 @@ CREATE MACRO tablelens.main.opened(answer) AS
 
 -- An error where a filter can let nothing through.
 CREATE MACRO tablelens.main.sound(in_lake, in_tables, of_kind) AS
-    CASE WHEN in_lake NOT IN (SELECT name FROM tablelens.main.lake_rows)
+    CASE WHEN in_lake NOT IN (SELECT l.name FROM tablelens.main.lake_rows l)
          THEN error(format('unknown lake ''{}''. Hint: FROM tablelens.lakes lists them', in_lake))::BOOLEAN
          WHEN of_kind NOT IN ('text', 'integer', 'decimal', 'boolean', 'date', 'identifier', 'categorical', 'empty')
          THEN error(format('unknown kind ''{}''. Hint: known kinds: text, integer, decimal, boolean, date, identifier, categorical, empty', of_kind))::BOOLEAN
-         WHEN in_tables IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tablelens.main.table_rows WHERE name GLOB in_tables)
+         WHEN in_tables IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tablelens.main.table_rows t WHERE t.name GLOB in_tables)
          THEN error(format('no table matches ''{}''. Hint: FROM tablelens.tables lists them', in_tables))::BOOLEAN
          ELSE true END;
 
@@ -270,57 +272,51 @@ FROM tablelens.main.scan(
     CASE WHEN reference IS NULL AND outside IS NULL
          THEN error('neither a column nor values are given. Hint: NULL is none')::BIGINT
          WHEN tablelens.main.sound(in_lake, in_tables, of_kind) THEN tablelens.main.column_id(reference) END,
-    outside, its_name, most, way, in_lake, in_tables, of_kind, a_table, least_probable, tablelens.main.column_id(pair)) AS h
+    outside, its_name, most, way, in_lake, in_tables, of_kind, a_table,
+    coalesce(least_probable, (SELECT m.threshold FROM tablelens.main.made m)), tablelens.main.column_id(pair)) AS h
 JOIN tablelens.main.columns c ON c.id = h.id;
 
--- Columns that join with one of the lake (reference) or with values from outside, and the evidence; with ``pair`` on that one.
+-- Columns that join with one of the lake (reference) or with values from outside, and the evidence, best first; with
+-- ``pair`` on that one. They are as the index gives them.
 CREATE MACRO tablelens.main.hits(
     reference, outside, its_name, its_title, pair, k, mode, lake, tables, kind, per_table, threshold
 ) AS TABLE
-SELECT h.* FROM (
+WITH request AS (
     SELECT reference::VARCHAR AS reference, outside::VARCHAR[] AS outside, its_name::VARCHAR AS name,
-           its_title::VARCHAR AS title, pair::VARCHAR AS pair, k::INTEGER AS most,
-           tablelens.main.checked(k, mode) AS way, lake::VARCHAR AS in_lake, tables::VARCHAR AS in_tables,
-           kind::VARCHAR AS of_kind, per_table::INTEGER AS a_table,
-           coalesce(threshold, m.threshold)::DOUBLE AS least, m.generation || ':' || m.seal AS generation, m.settings
-    FROM tablelens.main.made m
-) AS request, LATERAL (
-    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_ask') THEN '
-        SELECT unnest(tablelens.main.opened(x.answer), recursive := true) FROM (SELECT tablelens_ask(
-            request.generation, request.reference, request.outside, request.name, request.title, request.pair,
-            request.most, request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table,
-            request.least, request.settings) AS answer) AS x'
-    ELSE '
-        FROM tablelens.main.scanned(
-            request.reference, request.outside, request.name, request.most, request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table,
-            request.least, request.pair)'
-    END)
-) AS h;
+           its_title::VARCHAR AS title, pair::VARCHAR AS pair, k::INTEGER AS most, mode::VARCHAR AS way,
+           lake::VARCHAR AS in_lake, tables::VARCHAR AS in_tables, kind::VARCHAR AS of_kind,
+           per_table::INTEGER AS a_table, threshold::DOUBLE AS least
+)
+SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_normalize(NULL)') THEN '
+    SELECT unnest(tablelens.main.opened(x.answer), recursive := true) FROM (SELECT tablelens_hits(
+        tablelens.main.answering(), request.reference, request.outside, request.name, request.title, request.pair,
+        request.most, request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table,
+        request.least) AS answer FROM request) AS x'
+ELSE '
+    SELECT h.* FROM request, LATERAL (FROM tablelens.main.scanned(
+        request.reference, request.outside, request.name, request.most,
+        tablelens.main.checked(request.most, request.way), request.in_lake, request.in_tables, request.of_kind,
+        request.a_table, request.least, request.pair)) AS h ORDER BY h.rank'
+END);
 
 CREATE MACRO tablelens.main.joins(
     reference, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0, threshold := NULL
 ) AS TABLE
-SELECT h.* EXCLUDE (id, sql)
-FROM tablelens.main.hits(reference, NULL, NULL, NULL, NULL, k, mode, lake, tables, kind, per_table, threshold) AS h
-ORDER BY h.rank;
+SELECT * EXCLUDE (id, sql) FROM tablelens.main.hits(reference, NULL, NULL, NULL, NULL, k, mode, lake, tables, kind, per_table, threshold);
 
 CREATE MACRO tablelens.main.joins_of(
     outside, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0, threshold := NULL,
     name := 'values', title := ''
 ) AS TABLE
-SELECT h.* EXCLUDE (id, sql)
-FROM tablelens.main.hits(NULL, outside, name, title, NULL, k, mode, lake, tables, kind, per_table, threshold) AS h
-ORDER BY h.rank;
+SELECT * EXCLUDE (id, sql) FROM tablelens.main.hits(NULL, outside, name, title, NULL, k, mode, lake, tables, kind, per_table, threshold);
 
 CREATE MACRO tablelens.main.joins_with(
     of_table, of_column, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0,
     threshold := NULL
 ) AS TABLE
-SELECT h.* EXCLUDE (id, sql)
-FROM tablelens.main.hits(NULL, (
+SELECT * EXCLUDE (id, sql) FROM tablelens.main.hits(NULL, (
         SELECT list(x.cell::VARCHAR) FROM (SELECT COLUMNS(lambda c: c = of_column) AS cell FROM query_table(of_table)) AS x
-    ), of_column, of_table, NULL, k, mode, lake, tables, kind, per_table, threshold) AS h
-ORDER BY h.rank;
+    ), of_column, of_table, NULL, k, mode, lake, tables, kind, per_table, threshold);
 
 -- For each column the columns of other tables that hold at least half of its values, counted on whole sets. Ask it for
 -- one table or column: then only their values are walked. It counts as ``held`` in ``scan`` does, in words of its own: a
@@ -440,7 +436,7 @@ SELECT r.rank, r.id, round(1 / (59 + r.rank), 6) AS score FROM (
 CREATE MACRO tablelens.main.search(words, k := 10) AS TABLE
 SELECT h.rank, t.lake, t."table", t.title, t.rows, h.score
 FROM (SELECT words::VARCHAR AS text, k::INTEGER AS most) AS request, LATERAL (
-    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_found') THEN '
+    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_found(NULL, 1)') THEN '
         SELECT unnest(tablelens.main.opened(x.answer), recursive := true)
         FROM (SELECT tablelens_found(request.text, request.most) AS answer) AS x'
     ELSE 'FROM tablelens.main.by_words(request.text, request.most)' END)
@@ -455,7 +451,7 @@ CREATE MACRO tablelens.main.similar_rows(table_reference, number, k := 10, other
 SELECT h.rank, t.lake, t."table", h."row", h.similarity
 FROM (SELECT table_reference::VARCHAR AS name, number::BIGINT AS place, k::INTEGER AS most, others::BOOLEAN AS far) AS request,
 LATERAL (
-    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_similar') THEN '
+    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_similar(NULL, 0, 1, false)') THEN '
         SELECT unnest(tablelens.main.opened(x.answer), recursive := true)
         FROM (SELECT tablelens_similar(request.name, request.place, request.most, request.far) AS answer) AS x'
     ELSE 'SELECT 1::INTEGER AS rank, 0::BIGINT AS "row", 0::DOUBLE AS similarity,
@@ -516,7 +512,7 @@ CREATE MACRO tablelens.main.path(left_table, right_table, hops := 3, k := 5) AS 
 SELECT s.path, s.step, l.lake, l."table", l."column", r.lake AS other_lake, r."table" AS other_table,
        r."column" AS other_column, s.probability, s.path_probability, s.containment, s.reverse_containment, s.cardinality
 FROM (SELECT left_table AS a, right_table AS b, hops::INTEGER AS hops, k::INTEGER AS most) AS request, LATERAL (
-    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_steps') THEN '
+    SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_steps(NULL, NULL, 1, 1)') THEN '
         SELECT unnest(tablelens.main.opened(x.answer), recursive := true)
         FROM (SELECT tablelens_steps(request.a, request.b, request.hops, request.most) AS answer) AS x'
     ELSE 'FROM tablelens.main.short_paths(request.a, request.b, request.hops, request.most)' END)

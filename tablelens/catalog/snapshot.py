@@ -39,7 +39,10 @@ class Spoken:
     word_scores: pa.Table
     """word, tables, scores: BM25 score of each table that holds a word."""
     made: Mapping[str, Any]
-    """One row: generation, its seal, the revision of its vectors, and the settings and weights of a query."""
+    """One row: the revision of its vectors, and the settings and weights of a query."""
+    answering: str
+    """The same for the index: ``generation:seal:candidates least-distinct threshold weights…``. A macro gives it as a
+    literal: a table would have to be planned."""
 
 
 def speak(path: Path, spoken: Spoken) -> None:
@@ -54,15 +57,14 @@ def speak(path: Path, spoken: Spoken) -> None:
             connection.execute("USE tablelens")
             for name, renamed in RENAMED.items():
                 connection.execute(f"ALTER TABLE {name} RENAME TO {renamed}")
-            connection.execute(
-                "CREATE TABLE sketches AS SELECT id, hashes[-1] AS reach FROM column_rows WHERE NOT exact"
-            )
+            connection.execute(SKETCHES)
             made = pa.Table.from_pylist([dict(spoken.made)])
             for name, table in (("table_names", spoken.table_names), ("name_words", spoken.name_words),
                                 ("word_scores", spoken.word_scores), ("made", made)):  # fmt: skip
                 connection.register("fresh", table)
                 connection.execute(f"CREATE TABLE {name} AS FROM fresh")
                 connection.unregister("fresh")
+            connection.execute(f"CREATE MACRO tablelens.main.answering() AS '{spoken.answering}'")
             connection.execute("USE memory")
             for statement in statements():
                 connection.execute(statement)

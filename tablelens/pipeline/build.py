@@ -103,6 +103,7 @@ def spoken_of(columns: pa.Table, words: WordIndex, encoder: ColumnEncoder, setti
     calibration = Calibration.of(encoder.name)
     ways = calibration.equality, calibration.meaning, calibration.bridge
     weights = [number for way in ways for number in (way.bias, *way.weights)]
+    asked = settings.candidates, settings.min_distinct, settings.threshold, *weights
     tables = columns.group_by(["lake", "table", "part", "table_id"]).aggregate([])
     names = pc.unique(columns["column"]).to_pylist()
     return Spoken(
@@ -117,15 +118,13 @@ def spoken_of(columns: pa.Table, words: WordIndex, encoder: ColumnEncoder, setti
         pa.table([names, [sorted(words_of_name(name)) for name in names]], NAME_WORDS),
         words.by_word(),
         {
-            "generation": folder.name,
-            "seal": generation.seal_of(folder),
             "revision": encoder.revision,
             "threshold": settings.threshold,
             "candidates": settings.candidates,
             "min_distinct": settings.min_distinct,
             "weights": weights,
-            "settings": [float(settings.candidates), float(settings.min_distinct), *weights],
         },
+        f"{folder.name}:{generation.seal_of(folder)}:" + " ".join(map(repr, map(float, asked))),
     )
 
 

@@ -1,7 +1,7 @@
 """The SQL functions on a Python connection, with the index behind them.
 
 ``register`` attaches the catalogue snapshot as database ``tablelens``, whose macros any client has, and adds the
-functions that those macros look for: ``tablelens_ask`` searches, ``tablelens_found`` finds tables by words,
+functions that those macros look for: ``tablelens_hits`` searches, ``tablelens_found`` finds tables by words,
 ``tablelens_similar`` rows that are alike, ``tablelens_steps`` paths. So the answers are those of ``Lake``, and the
 names are the same in every client.
 
@@ -50,10 +50,9 @@ STEP = pa.struct(
 )
 ASKED = (
     "VARCHAR, VARCHAR, VARCHAR[], VARCHAR, VARCHAR, VARCHAR, INTEGER, VARCHAR, "
-    "VARCHAR, VARCHAR, VARCHAR, INTEGER, DOUBLE, DOUBLE[]"
+    "VARCHAR, VARCHAR, VARCHAR, INTEGER, DOUBLE"
 )
-"""generation, reference, values, name, title, pair, k, mode, lake, tables, kind, per_table, threshold, and what the
-extension alone needs, the settings."""
+"""What the snapshot is answered by, reference, values, name, title, pair, k, mode, lake, tables, kind, per_table, threshold."""
 Row = tuple[Any, ...]
 
 
@@ -117,7 +116,7 @@ class Answering:
         """Functions by name, with the types of what they take and give."""
         return {
             MARK: (self._mark, "VARCHAR", "VARCHAR"),
-            "tablelens_ask": (_rowwise(self.hits, HIT), ASKED, _answer(HIT)),
+            "tablelens_hits": (_rowwise(self.hits, HIT), ASKED, _answer(HIT)),
             "tablelens_found": (_rowwise(self.found, FOUND), "VARCHAR, INTEGER", _answer(FOUND)),
             "tablelens_similar": (
                 _rowwise(self.similar, SIMILAR),
@@ -133,15 +132,15 @@ class Answering:
         }
 
     def hits(
-        self, made: str, reference: str | None, values: Sequence[str | None] | None, name: str, title: str,
-        pair: str | None, k: int, mode: Any, in_lake: str, tables: str, kind: str, per_table: int, threshold: float,
-        _settings: Sequence[float],
+        self, answering: str, reference: str | None, values: Sequence[str | None] | None, name: str, title: str,
+        pair: str | None, k: int, mode: Any, in_lake: str, tables: str, kind: str, per_table: int, threshold: float | None,
     ) -> Iterator[Row]:  # fmt: skip
         """Columns that join with one of the lake, or with values; with ``pair``, the evidence on that one."""
         lake = self.lake
-        number, made = lake.view.generation.number, made.partition(":")[0]
+        number, (made, _, settings) = lake.view.generation.number, answering.split(":")
         if made != str(number):
             raise IndexFault(f"the index is of generation {number}, the catalogue of {made}", "call register again")
+        threshold = float(settings.split()[2]) if threshold is None else threshold
         options = {"k": k, "mode": mode, "lake": in_lake, "tables": tables, "kind": kind, "per_table": per_table}
         if reference is None and values is None:
             raise UsageError("neither a column nor values are given", "NULL is none")
@@ -303,7 +302,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
         cursor.execute(f"ATTACH {literal(str(snapshot))} AS {DATABASE} (READ_ONLY)").fetchall()
     except duckdb.Error as error:
         raise UsageError(f"cannot attach {snapshot}: {error}", "let the connection read this file") from error
-    asked = "SELECT count(*) FROM duckdb_functions() WHERE database_name = ? AND function_name = 'hash_of'"
+    asked = "SELECT count(*) FROM duckdb_functions() WHERE database_name = ? AND function_name = 'answering'"
     if cursor.execute(asked, [DATABASE]).fetchall() == [(0,)]:
         cursor.execute(f"DETACH {DATABASE}").fetchall()
         raise IndexFault(f"{snapshot} was written by an older tablelens", "crawl again: no file is read anew")

@@ -74,8 +74,8 @@ def lake_folder(tmp_path_factory):
     return make_lake(tmp_path_factory.mktemp("lakes") / "many", tables)
 
 
-CALL = """SELECT tablelens_ask(?, 'a.b', NULL, NULL, NULL, NULL, 10, 'auto', NULL, NULL, NULL, 0, 0.1,
-    list_concat([200.0, 5.0], list_transform(range(24), lambda i: 0.0))).error"""
+CALL = """SELECT tablelens_hits(
+    ? || ':200 5 0.6' || repeat(' 0', 24), 'a.b', NULL, NULL, NULL, NULL, 10, 'auto', NULL, NULL, NULL, 0, 0.1).error"""
 
 
 def attached(extension, lake, generation=None, **config):
@@ -259,7 +259,7 @@ def test_references_mean_what_they_mean_to_the_lake(extension, crawl, tmp_path):
     crawl(make_lake(tmp_path / "one", one))
     lake, _ = crawl(make_lake(tmp_path / "two", {"shop/orders.csv": {"other": cells}}))
     connection = attached(extension, lake)
-    seal = connection.execute("SELECT generation || ':' || seal FROM tablelens.made").fetchone()[0]
+    seal = connection.execute("SELECT array_to_string(string_split(tablelens.answering(), ':')[:2], ':')").fetchone()[0]
     for reference in REFERENCES:
         try:
             ref = lake.view.ref(lake.view.parse(reference))

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "duckdb/duckdb_extension.h"
 
+#include <locale.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,6 +21,7 @@
 DUCKDB_EXTENSION_EXTERN
 
 static char home[4096];
+static locale_t plain; /* numbers are written with a point, whatever the client's locale */
 
 static void find_home(void) {
 	const char *named = getenv("TABLELENS_HOME");
@@ -96,8 +98,8 @@ static bool cells_at(const Column *column, idx_t row, const char ***cells, size_
 
 /* hits --------------------------------------------------------------------------------------------------------- */
 
-enum { GENERATION, REFERENCE, VALUES, NAME, TITLE, PAIR, MOST, MODE, IN_LAKE, IN_TABLES, OF_KIND, A_TABLE, LEAST, SETTINGS, ARGUMENTS };
-enum { HIT_FIELDS = 20, NAME_WORDS = 64 };
+enum { ANSWERING, REFERENCE, VALUES, NAME, TITLE, PAIR, MOST, MODE, IN_LAKE, IN_TABLES, OF_KIND, A_TABLE, LEAST, ARGUMENTS };
+enum { HIT_FIELDS = 20, NAME_WORDS = 64, NAME_ROOM = 128 };
 static const char *const HIT_NAMES[HIT_FIELDS] = {"rank",        "id",    "lake",        "table",               "column",  "kind",
                                                   "probability", "score", "containment", "reverse_containment", "jaccard", "cosine",
                                                   "overlap",     "error", "cardinality", "join_rows",           "explosion", "hub",
@@ -107,12 +109,45 @@ static const char HIT_TYPES[HIT_FIELDS + 1] = "IWTTTTDDDDDDWDTWDDTT";
 enum { KINDS_KNOWN = 8 };
 static const char *const KINDS[KINDS_KNOWN] = {"text", "integer", "decimal", "boolean", "date", "identifier", "categorical", "empty"};
 
-/* What a row asks. False with a message. */
-static bool request_of(const Column *args, idx_t row, const Index *index, Request *request, char *message) {
+/* What all requests are answered by, as the catalogue has it: generation, seal, then the settings and weights of a query. */
+static bool settings_of(const Column *args, idx_t row, char name[NAME_ROOM], Request *request, char *message) {
 	size_t length = 0;
-	idx_t start, count;
-	*request = (Request){.k = integer_at(&args[MOST], row, 10), .per_table = integer_at(&args[A_TABLE], row, 0), .kind = -1};
-	request->threshold = is_set(&args[LEAST], row) ? ((double *)args[LEAST].data)[row] : 0.1;
+	const char *given = text_at(&args[ANSWERING], row, &length);
+	char text[2048];
+	snprintf(text, sizeof(text), "%.*s", given && length < sizeof(text) ? (int)length : 0, given ? given : "");
+	char *at = strrchr(text, ':');
+	double numbers[3 + WEIGHTS];
+	size_t count = 0;
+	if (at) {
+		*at++ = 0;
+	}
+	for (char *end; at && count < sizeof(numbers) / sizeof(numbers[0]); at = end, count++) {
+		numbers[count] = strtod_l(at, &end, plain);
+		if (end == at) {
+			break;
+		}
+	}
+	if (count != 3 + WEIGHTS || *at) {
+		snprintf(message, MESSAGE, "the catalogue was made for another version of this extension. Hint: build it again");
+		return false;
+	}
+	snprintf(name, NAME_ROOM, "%.*s", NAME_ROOM - 1, text);
+	request->candidates = (int64_t)numbers[0];
+	request->min_distinct = (int64_t)numbers[1];
+	request->threshold = numbers[2];
+	memcpy(request->weights, numbers + 3, sizeof(request->weights));
+	return true;
+}
+
+/* What a row asks, but for the pair that is to be looked up. False with a message. */
+static bool request_of(const Column *args, idx_t row, Request *request, char *message) {
+	size_t length = 0;
+	request->k = integer_at(&args[MOST], row, 10);
+	request->per_table = integer_at(&args[A_TABLE], row, 0);
+	request->kind = request->pair = -1;
+	if (is_set(&args[LEAST], row)) {
+		request->threshold = ((double *)args[LEAST].data)[row];
+	}
 	const char *mode = text_at(&args[MODE], row, &length);
 	static const char *const modes[] = {"auto", "equi", "semantic", "deepjoin"};
 	bool known = false;
@@ -122,8 +157,21 @@ static bool request_of(const Column *args, idx_t row, const Index *index, Reques
 			known = true;
 		}
 	}
-	if (!known || request->k < 1 || request->k > 10000 || request->per_table < 0) {
-		snprintf(message, MESSAGE, "unknown mode, or k is not between 1 and 10000. Hint: known modes: auto, equi, semantic, deepjoin");
+	if (!known) {
+		snprintf(message, MESSAGE, "unknown mode '%.*s'. Hint: known modes: auto, equi, semantic, deepjoin", mode ? shown((Name){mode, length}) : 0,
+		         mode ? mode : "");
+		return false;
+	}
+	if (request->k < 1 || request->k > 10000) {
+		snprintf(message, MESSAGE, "k is %lld. Hint: k lies between 1 and 10000", (long long)request->k);
+		return false;
+	}
+	if (request->per_table < 0) {
+		snprintf(message, MESSAGE, "per_table is %lld. Hint: per_table is 0, for no limit, or more", (long long)request->per_table);
+		return false;
+	}
+	if (!(request->threshold >= 0 && request->threshold <= 1)) {
+		snprintf(message, MESSAGE, "threshold is %g. Hint: threshold is a probability, between 0 and 1", request->threshold);
 		return false;
 	}
 	const char *kind = text_at(&args[OF_KIND], row, &length);
@@ -139,16 +187,11 @@ static bool request_of(const Column *args, idx_t row, const Index *index, Reques
 	}
 	request->lake.at = text_at(&args[IN_LAKE], row, &request->lake.length);
 	request->tables.at = text_at(&args[IN_TABLES], row, &request->tables.length);
-	Column settings = list_at(&args[SETTINGS], row, &start, &count);
-	if (count != 2 + WEIGHTS) {
-		snprintf(message, MESSAGE, "the catalogue was made for another version of this extension. Hint: build it again");
-		return false;
-	}
-	const double *numbers = (double *)settings.data + start;
-	request->candidates = (int64_t)numbers[0];
-	request->min_distinct = (int64_t)numbers[1];
-	memcpy(request->weights, numbers + 2, sizeof(request->weights));
-	request->pair = -1;
+	return true;
+}
+
+static bool pair_of(const Column *args, idx_t row, const Index *index, Request *request, char *message) {
+	size_t length = 0;
 	const char *pair = text_at(&args[PAIR], row, &length);
 	if (pair) {
 		request->pair = find_column(index, pair, length, message);
@@ -182,21 +225,21 @@ static bool query_of(const Column *args, idx_t row, const Index *index, uint64_t
 
 /* The answer to a row, and the index that it speaks of, to be given back; NULL with a message. */
 static Index *answer_row(const Column *args, idx_t row, Answer *answer, char *message) {
-	char name[128] = "";
-	size_t length = 0;
-	const char *given = text_at(&args[GENERATION], row, &length);
-	snprintf(name, sizeof(name), "%.*s", given && length < sizeof(name) ? (int)length : 0, given ? given : "");
+	char name[NAME_ROOM];
+	Request request = {0};
+	if (!settings_of(args, row, name, &request, message) || !request_of(args, row, &request, message)) {
+		return NULL;
+	}
 	Index *index = borrow_index(home, name, message);
 	if (!index) {
 		return NULL;
 	}
-	Request request;
 	Query query = {0};
 	uint64_t words[NAME_WORDS];
 	Judged *judged = NULL;
 	char verdicts[sizeof(home) + 32];
 	snprintf(verdicts, sizeof(verdicts), "%s/verdicts.json", home);
-	bool fine = request_of(args, row, index, &request, message) && query_of(args, row, index, words, &query, message);
+	bool fine = pair_of(args, row, index, &request, message) && query_of(args, row, index, words, &query, message);
 	fine = fine && judged_of(index, verdicts, query.place, &judged, &request.judged_count, message);
 	request.judged = judged;
 	fine = fine && find_joins(index, &query, &request, answer, message);
@@ -492,8 +535,9 @@ static int64_t count_threads(duckdb_connection connection) {
 
 DUCKDB_EXTENSION_ENTRYPOINT(duckdb_connection connection, duckdb_extension_info info, struct duckdb_extension_access *access) {
 	find_home();
+	plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	threads = count_threads(connection);
-	bool fine = add(connection, "tablelens_ask", "TTtTTTITTTTIDd", answer_type(), ask);
+	bool fine = add(connection, "tablelens_hits", "TTtTTTITTTTID", answer_type(), ask);
 	fine = fine && add(connection, "tablelens_normalize", "T", type_of('T'), normalized);
 	fine = fine && add(connection, "tablelens_containment", "tt", type_of('D'), containment);
 	fine = fine && add(connection, "tablelens_jaccard", "tt", type_of('D'), jaccard);
