@@ -244,10 +244,13 @@ WHERE s.rank <= most;
 
 -- joins ---------------------------------------------------------------------------------------------------------------
 
-CREATE MACRO tablelens.main.checked(most, way) AS
+CREATE MACRO tablelens.main.checked(most, way, a_table, least) AS
     CASE WHEN way NOT IN ('auto', 'equi', 'semantic', 'deepjoin')
          THEN error(format('unknown mode ''{}''. Hint: known modes: auto, equi, semantic, deepjoin', way))
          WHEN most NOT BETWEEN 1 AND 10000 THEN error(format('k is {}. Hint: k lies between 1 and 10000', most))
+         WHEN a_table < 0 THEN error(format('per_table is {}. Hint: per_table is 0, for no limit, or more', a_table))
+         WHEN least NOT BETWEEN 0 AND 1
+         THEN error(format('threshold is {}. Hint: threshold is a probability, between 0 and 1', least))
          ELSE way END;
 
 -- The hits, or the error that came in their stead. Give it a column: what it is given stands in it three times.
@@ -295,7 +298,7 @@ SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_normalize(NULL)') TH
 ELSE '
     SELECT h.* FROM request, LATERAL (FROM tablelens.main.scanned(
         request.reference, request.outside, request.name, request.most,
-        tablelens.main.checked(request.most, request.way), request.in_lake, request.in_tables, request.of_kind,
+        tablelens.main.checked(request.most, request.way, request.a_table, request.least), request.in_lake, request.in_tables, request.of_kind,
         request.a_table, request.least, request.pair)) AS h ORDER BY h.rank'
 END);
 

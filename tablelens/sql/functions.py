@@ -52,7 +52,8 @@ ASKED = (
     "VARCHAR, VARCHAR, VARCHAR[], VARCHAR, VARCHAR, VARCHAR, INTEGER, VARCHAR, "
     "VARCHAR, VARCHAR, VARCHAR, INTEGER, DOUBLE"
 )
-"""What the snapshot is answered by, reference, values, name, title, pair, k, mode, lake, tables, kind, per_table, threshold."""
+"""What the snapshot is answered by, reference, values, name, title, pair, k, mode, lake, tables, kind, per_table,
+threshold."""
 Row = tuple[Any, ...]
 
 
@@ -133,7 +134,8 @@ class Answering:
 
     def hits(
         self, answering: str, reference: str | None, values: Sequence[str | None] | None, name: str, title: str,
-        pair: str | None, k: int, mode: Any, in_lake: str, tables: str, kind: str, per_table: int, threshold: float | None,
+        pair: str | None, k: int, mode: Any, in_lake: str, tables: str, kind: str, per_table: int,
+        threshold: float | None,
     ) -> Iterator[Row]:  # fmt: skip
         """Columns that join with one of the lake, or with values; with ``pair``, the evidence on that one."""
         lake = self.lake

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tablelens.discover.joins import MODES
+from tablelens.discover.sql import literal
 from tablelens.engines.base import InlineEngine
 from tablelens.errors import TablelensError, UsageError
 from tablelens.lake import Lake
@@ -234,6 +235,34 @@ def test_threads_and_many_columns_in_one_statement(extension, crawl, lake_folder
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_asked_together_are_answered_as_one_by_one(extension, crawl, lake_folder, kind):
+    lake, _ = crawl(lake_folder, **KINDS[kind])
+    connection = attached(extension, lake)
+    columns = [*columns_of(lake), "no.such"]
+    asked = """SELECT q.name, j.* FROM (SELECT unnest(?::VARCHAR[]) AS name) AS q,
+        LATERAL (FROM tablelens.joins(q.name, k := 5, mode := ?)) AS j"""
+    for mode in MODES:
+        together = connection.execute(asked, [columns[:-1], mode]).fetchall()
+        alone = [
+            (name, *row)
+            for name in columns[:-1]
+            for row in connection.execute("FROM tablelens.joins(?, k := 5, mode := ?)", [name, mode]).fetchall()
+        ]
+        assert sorted(together, key=lambda row: row[:2]) == sorted(alone, key=lambda row: row[:2])
+    with pytest.raises(duckdb.InvalidInputException, match=r"unknown column 'no\.such'"):
+        connection.execute(asked, [columns, "auto"])
+
+
+def test_a_prepared_search_is_planned_once_and_takes_any_column(extension, crawl, lake_folder):
+    lake, _ = crawl(lake_folder)
+    connection = attached(extension, lake)
+    connection.execute("PREPARE partners AS FROM tablelens.joins($1, k := 3, mode := 'equi')")
+    for column in columns_of(lake)[:20]:
+        wanted = connection.execute("FROM tablelens.joins(?, k := 3, mode := 'equi')", [column]).fetchall()
+        assert connection.execute(f"EXECUTE partners({literal(column)})").fetchall() == wanted
 
 
 # names ---------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 
 #include "bytes.h"
 #include "json.h"
+#include "vectors.h"
 
 #define SAY(...) snprintf(message, MESSAGE, __VA_ARGS__)
 static const char *const CURE = "crawl again: no file is read anew";
@@ -158,7 +159,8 @@ static bool place_vectors(Index *index, const int64_t *labels) {
 	index->placed = malloc((index->vectors + 1) * sizeof(uint32_t));
 	index->vector_at = malloc((index->columns + 1) * sizeof(uint32_t));
 	index->sample = malloc((index->columns + 1) * sizeof(uint32_t));
-	if (!index->placed || !index->vector_at || !index->sample) {
+	index->sample_glance = malloc((index->columns + 1) * sizeof(uint16_t));
+	if (!index->placed || !index->vector_at || !index->sample || !index->sample_glance) {
 		return false;
 	}
 	memset(index->vector_at, 0xFF, (index->columns + 1) * sizeof(uint32_t));
@@ -174,6 +176,7 @@ static bool place_vectors(Index *index, const int64_t *labels) {
 	uint64_t stride = index->vectors / 4000 ? index->vectors / 4000 : 1;
 	for (uint64_t place = 0, met = 0; place < index->columns; place++) {
 		if (index->vector_at[place] != NOWHERE && met++ % stride == 0) {
+			index->sample_glance[index->sampled] = index->glance[place];
 			index->sample[index->sampled++] = (uint32_t)place;
 		}
 	}
@@ -224,7 +227,7 @@ static bool open_vectors(Index *index, const char *folder, Json manifest, char *
 		index->vectors = labels;
 		graph = rows == labels;
 	}
-	if (!graph || !place_vectors(index, label)) {
+	if (!graph || !place_vectors(index, label) || (index->kind == IVF && !code_centroids(index))) {
 		SAY("the vectors of the index %s are damaged. Hint: %s", folder, CURE);
 		return false;
 	}
@@ -251,6 +254,22 @@ static bool open_arrays(Index *index, const char *folder, Json manifest, char *m
 	    own != index->postings || index->values >= UINT32_MAX || c >= UINT32_MAX) {
 		SAY("the arrays of the index %s do not fit each other. Hint: %s", folder, CURE);
 		return false;
+	}
+	return true;
+}
+
+/* What most columns are passed over by, in two bytes instead of a line of the cache. */
+static bool take_glances(Index *index, char *message) {
+	index->glance = malloc((index->columns + 1) * sizeof(uint16_t));
+	if (!index->glance) {
+		SAY("out of memory");
+		return false;
+	}
+	for (uint64_t place = 0; place < index->columns; place++) {
+		int64_t flags = fact(index, place, FLAGS) & FLAG_BITS, strength = fact(index, place, STRENGTH);
+		flags &= fact(index, place, DISTINCT) >= 2 ? FLAG_BITS : ~KEY_BIT;
+		strength = strength < 0 ? 0 : strength < STRONG ? strength : STRONG;
+		index->glance[place] = (uint16_t)(flags | strength << STRENGTH_AT);
 	}
 	return true;
 }
@@ -303,7 +322,7 @@ Index *open_index(const char *folder, char *message) {
 			SAY("the index %s has no readable manifest. Hint: %s", folder, CURE);
 		} else if (!json_text(json_member(manifest, "blake3"), index->seal, sizeof(index->seal))) {
 			SAY("the manifest of the index %s has no checksum. Hint: %s", folder, CURE);
-		} else if (open_arrays(index, folder, manifest, message) && open_names(index, folder, manifest, message) &&
+		} else if (open_arrays(index, folder, manifest, message) && take_glances(index, message) && open_names(index, folder, manifest, message) &&
 		           open_alignments(index, folder, manifest, message) &&
 		           open_vectors(index, folder, manifest, message)) {
 			fclose(file);
@@ -336,6 +355,11 @@ void close_index(Index *index) {
 	free(index->placed);
 	free(index->vector_at);
 	free(index->sample);
+	free(index->sample_glance);
+	free(index->glance);
+	free(index->coarse);
+	free(index->coarse_scale);
+	free(index->coarse_slack);
 	while (index->spares) {
 		free(index->spare[--index->spares]);
 	}
@@ -403,22 +427,28 @@ void give_back(Index *index) {
 	pthread_mutex_unlock(&opening);
 }
 
-uint32_t *take_counts(Index *index) {
+Room *take_room(Index *index) {
 	pthread_mutex_lock(&opening);
-	uint32_t *counts = index->spares ? index->spare[--index->spares] : NULL;
+	Room *room = index->spares ? index->spare[--index->spares] : NULL;
 	pthread_mutex_unlock(&opening);
-	return counts ? counts : calloc(index->columns + 1, sizeof(uint32_t));
+	size_t each = index->columns + 1;
+	if (!room && (room = calloc(1, sizeof(Room) + 3 * each * sizeof(uint32_t)))) {
+		room->counts = (uint32_t *)(room + 1);
+		room->met = room->counts + each;
+		room->kept = room->met + each;
+	}
+	return room;
 }
 
-void give_counts(Index *index, uint32_t *counts) {
+void give_room(Index *index, Room *room, bool clean) {
 	pthread_mutex_lock(&opening);
-	bool kept = counts && index->spares < (int)(sizeof(index->spare) / sizeof(index->spare[0]));
+	bool kept = clean && index->spares < (int)(sizeof(index->spare) / sizeof(index->spare[0]));
 	if (kept) {
-		index->spare[index->spares++] = counts;
+		index->spare[index->spares++] = room;
 	}
 	pthread_mutex_unlock(&opening);
 	if (!kept) {
-		free(counts);
+		free(room);
 	}
 }
 

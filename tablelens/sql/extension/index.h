@@ -59,10 +59,15 @@ typedef struct Index {
 	Graph graph;
 	uint32_t *placed;    /* the column of each vector */
 	uint32_t *vector_at; /* the vector of each column; NOWHERE in both where there is none */
-	uint32_t *sample;   /* places of some columns that have a vector */
+	int8_t *coarse;      /* the centroids of lists in a byte a dimension … */
+	float *coarse_scale; /* … what a code of 1 stands for … */
+	float *coarse_slack; /* … and how far they lie from the centroids */
+	uint16_t *glance;    /* what the facts of each column say at a glance */
+	uint32_t *sample;    /* places of some columns that have a vector … */
+	uint16_t *sample_glance; /* … and what is seen of them */
 	size_t sampled;
 	char name[32], seal[96];
-	uint32_t *spare[8]; /* counts of columns that are all 0, of queries that are done */
+	struct Room *spare[8]; /* of queries that are done */
 	int spares;
 	int users;
 	struct Index *next;
@@ -74,6 +79,10 @@ enum Fact { ID, TABLE, ORDER, DISTINCT, FILLED, ROWS, STRENGTH, FLAGS, FACTS };
 #define KEY(flags) ((flags) >> 3 & 1)
 #define WHOLE(flags) ((flags) >> 4 & 1)
 #define KIND(flags) ((flags) >> 5 & 15)
+
+/* A glance: the flags, KEY only where there are two values and more, and the strength up to STRONG. */
+enum { FAMILY_BITS = 3, USABLE_BIT = 4, KEY_BIT = 8, FLAG_BITS = 0x1FF, STRENGTH_AT = 9, STRONG = 127 };
+#define STRENGTH_SEEN(glance) ((glance) >> STRENGTH_AT)
 
 static inline int64_t fact(const Index *index, uint64_t place, enum Fact which) {
 	return index->facts[place * FACTS + which];
@@ -91,9 +100,16 @@ void close_index(Index *index);
 /* The place of a column id, or -1. */
 int64_t place_of(const Index *index, int64_t id);
 
-/* A count for each column, all 0; NULL where memory ran out. To be given back as it was. */
-uint32_t *take_counts(Index *index);
-void give_counts(Index *index, uint32_t *counts);
+/* Room for what a query counts, columns + 1 numbers each. */
+typedef struct Room {
+	uint32_t *counts; /* by column, all 0 between queries */
+	uint32_t *met;    /* columns whose count is not 0 */
+	uint32_t *kept;   /* some of them */
+} Room;
+
+/* NULL where memory ran out. It is to be given back as it was: else say that it is not clean. */
+Room *take_room(Index *index);
+void give_room(Index *index, Room *room, bool clean);
 
 typedef struct {
 	const uint32_t *at;
@@ -107,14 +123,29 @@ bool holders_of(const Index *index, uint64_t value, Run *run);
 /* Jaccard of the words of a name, hashed and ascending, and of a column's. */
 double alike_names(const Index *index, const uint64_t *words, uint64_t count, uint64_t place);
 
-/* The vector of the column at a place, unlifted, into `to` (dimension floats). False where it has none. */
+/* The vector of the column at a place, unlifted, into `to` (dimension floats); the same at length 1. False where it has none. */
 bool vector_of(const Index *index, uint64_t place, float *to);
+bool direction_of(const Index *index, uint64_t place, float *to);
+
+/* Its cosine with a vector of length 1; NAN where it has none. */
+double cosine_with(const Index *index, uint64_t place, const float *direction);
 
 typedef struct {
 	uint32_t place; /* NOWHERE for a vector of no column */
 	float score;
 } Near;
 
-/* About the k vectors of the greatest inner product, best first. How many, or -1 with a message. */
-int64_t nearest(const Index *index, const float *query, size_t k, Near *found, char *message);
+/* Lists of an inverted file; to be freed. */
+typedef struct {
+	uint32_t *at;
+	size_t count;
+} Lists;
+
+/* The lists to look in first for each of some queries, which is quicker for many at once; none where memory runs out, or
+   where the index has no lists. */
+void choose_lists(const Index *index, const float *const *queries, size_t count, Lists *chosen);
+
+/* About the k vectors of the greatest inner product, best first: in the lists that were chosen, or NULL. How many, or -1
+   with a message. */
+int64_t nearest(const Index *index, const float *query, size_t k, const Lists *lists, Near *found, char *message);
 float dot(const float *a, const float *b, size_t count);

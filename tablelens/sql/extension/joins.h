@@ -35,6 +35,7 @@ typedef struct {
 	const uint64_t *words; /* of its name, sorted */
 	uint64_t word_count;
 	uint64_t limit; /* the greatest hash that the set can tell of */
+	const Lists *lists; /* where to look for near vectors first, if that was chosen already */
 } Query;
 
 typedef struct {

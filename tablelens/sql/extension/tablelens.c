@@ -67,10 +67,6 @@ static const char *text_at(const Column *column, idx_t row, size_t *length) {
 	return duckdb_string_t_data(text);
 }
 
-static int64_t whole_at(const Column *column, idx_t row, int64_t otherwise) {
-	return is_set(column, row) ? ((int64_t *)column->data)[row] : otherwise;
-}
-
 static int64_t integer_at(const Column *column, idx_t row, int64_t otherwise) {
 	return is_set(column, row) ? ((int32_t *)column->data)[row] : otherwise;
 }
@@ -99,7 +95,7 @@ static bool cells_at(const Column *column, idx_t row, const char ***cells, size_
 /* hits --------------------------------------------------------------------------------------------------------- */
 
 enum { ANSWERING, REFERENCE, VALUES, NAME, TITLE, PAIR, MOST, MODE, IN_LAKE, IN_TABLES, OF_KIND, A_TABLE, LEAST, ARGUMENTS };
-enum { HIT_FIELDS = 20, NAME_WORDS = 64, NAME_ROOM = 128 };
+enum { HIT_FIELDS = 20, NAME_WORDS = 64, NAME_ROOM = 128, GROUP = 128 /* rows that are answered together */ };
 static const char *const HIT_NAMES[HIT_FIELDS] = {"rank",        "id",    "lake",        "table",               "column",  "kind",
                                                   "probability", "score", "containment", "reverse_containment", "jaccard", "cosine",
                                                   "overlap",     "error", "cardinality", "join_rows",           "explosion", "hub",
@@ -223,32 +219,95 @@ static bool query_of(const Column *args, idx_t row, const Index *index, uint64_t
 	return fine;
 }
 
-/* The answer to a row, and the index that it speaks of, to be given back; NULL with a message. */
-static Index *answer_row(const Column *args, idx_t row, Answer *answer, char *message) {
-	char name[NAME_ROOM];
-	Request request = {0};
-	if (!settings_of(args, row, name, &request, message) || !request_of(args, row, &request, message)) {
-		return NULL;
-	}
-	Index *index = borrow_index(home, name, message);
-	if (!index) {
-		return NULL;
-	}
-	Query query = {0};
+/* A row on its way to its answer. */
+typedef struct {
+	Index *index; /* to be given back; NULL where there is an error */
+	Request request;
+	Query query;
 	uint64_t words[NAME_WORDS];
-	Judged *judged = NULL;
-	char verdicts[sizeof(home) + 32];
-	snprintf(verdicts, sizeof(verdicts), "%s/verdicts.json", home);
-	bool fine = pair_of(args, row, index, &request, message) && query_of(args, row, index, words, &query, message);
-	fine = fine && judged_of(index, verdicts, query.place, &judged, &request.judged_count, message);
-	request.judged = judged;
-	fine = fine && find_joins(index, &query, &request, answer, message);
-	free((void *)query.hashes);
-	free(judged);
-	if (!fine) {
-		give_back(index);
+	Judged *judged;
+	Lists lists;
+	Answer answer;
+	char *message; /* NULL where memory ran out */
+} Row;
+
+static void forget(Row *row) {
+	free((void *)row->query.hashes);
+	free(row->judged);
+	free(row->lists.at);
+	row->query.hashes = NULL;
+	row->judged = NULL;
+	row->lists.at = NULL;
+}
+
+static void fail(Row *row, const char *message) {
+	forget(row);
+	if (row->index) {
+		give_back(row->index);
 	}
-	return fine ? index : NULL;
+	row->index = NULL;
+	row->message = strdup(message);
+}
+
+/* Reads what a row asks, and borrows the index that it speaks of. */
+static void read_row(const Column *args, idx_t at, Row *row) {
+	char name[NAME_ROOM], verdicts[sizeof(home) + 32], message[MESSAGE];
+	*message = 0;
+	if (!settings_of(args, at, name, &row->request, message) || !request_of(args, at, &row->request, message) ||
+	    !(row->index = borrow_index(home, name, message))) {
+		fail(row, message);
+		return;
+	}
+	snprintf(verdicts, sizeof(verdicts), "%s/verdicts.json", home);
+	if (!pair_of(args, at, row->index, &row->request, message) || !query_of(args, at, row->index, row->words, &row->query, message) ||
+	    !judged_of(row->index, verdicts, row->query.place, &row->judged, &row->request.judged_count, message)) {
+		fail(row, message);
+		return;
+	}
+	row->request.judged = row->judged;
+}
+
+/* Chooses for rows that search by vectors of the lake, all of one index as a rule, where to look first. */
+static void choose_together(Row *rows, size_t count) {
+	float *vectors[GROUP];
+	Lists lists[GROUP];
+	size_t who[GROUP], put = 0;
+	const Index *index = NULL;
+	for (size_t i = 0; i < count; i++) {
+		Row *row = &rows[i];
+		if (!row->index || row->query.place < 0 || row->request.mode == EQUI || row->request.pair >= 0 || (index && index != row->index)) {
+			continue;
+		}
+		index = row->index;
+		vectors[put] = malloc(index->dimension * sizeof(float));
+		if (vectors[put] && direction_of(index, (uint64_t)row->query.place, vectors[put])) {
+			who[put++] = i;
+		} else {
+			free(vectors[put]);
+		}
+	}
+	if (put > 1) { /* one alone does so when it needs to */
+		choose_lists(index, (const float *const *)vectors, put, lists);
+	}
+	for (size_t i = 0; i < put; i++) {
+		free(vectors[i]);
+		if (put > 1) {
+			rows[who[i]].lists = lists[i];
+			rows[who[i]].query.lists = &rows[who[i]].lists;
+		}
+	}
+}
+
+static void answer_row(Row *row) {
+	char message[MESSAGE];
+	if (!row->index) {
+		return;
+	}
+	if (find_joins(row->index, &row->query, &row->request, &row->answer, message)) {
+		forget(row);
+	} else {
+		fail(row, message);
+	}
 }
 
 static void set_null(duckdb_vector vector, idx_t row) {
@@ -307,15 +366,9 @@ static void put_hits(duckdb_vector list, idx_t at, const Answer *answer, const I
 /* many rows ---------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-	Answer answer;
-	Index *index;  /* to be given back; NULL where there is an error */
-	char *message; /* NULL where memory ran out */
-} Result;
-
-typedef struct {
 	const Column *args;
-	Result *results;
-	idx_t rows;
+	Row *rows;
+	idx_t count, group;
 	atomic_size_t next;
 } Job;
 
@@ -325,12 +378,15 @@ static atomic_int helping;  /* threads of ours, of all statements */
 
 static void *answer_rows(void *given) {
 	Job *job = given;
-	char message[MESSAGE];
-	for (idx_t row; (row = atomic_fetch_add(&job->next, 1)) < job->rows;) {
-		Result *result = &job->results[row];
-		*message = 0;
-		result->index = answer_row(job->args, row, &result->answer, message);
-		result->message = result->index ? NULL : strdup(message);
+	for (idx_t start; (start = atomic_fetch_add(&job->next, job->group)) < job->count;) {
+		idx_t end = start + job->group < job->count ? start + job->group : job->count;
+		for (idx_t i = start; i < end; i++) {
+			read_row(job->args, i, &job->rows[i]);
+		}
+		choose_together(job->rows + start, end - start);
+		for (idx_t i = start; i < end; i++) {
+			answer_row(&job->rows[i]);
+		}
 	}
 	return NULL;
 }
@@ -339,7 +395,7 @@ static void *answer_rows(void *given) {
 static void answer_all(Job *job) {
 	pthread_t helpers[MOST_HELPERS];
 	int started = 0;
-	while (started < MOST_HELPERS && (idx_t)started + 1 < job->rows / ROWS_EACH) {
+	while (started < MOST_HELPERS && (idx_t)started + 1 < job->count / ROWS_EACH) {
 		if (atomic_fetch_add(&helping, 1) >= threads - 1 || pthread_create(&helpers[started], NULL, answer_rows, job)) {
 			atomic_fetch_sub(&helping, 1);
 			break;
@@ -360,37 +416,39 @@ static void ask(duckdb_function_info info, duckdb_data_chunk input, duckdb_vecto
 	}
 	duckdb_vector error = duckdb_struct_vector_get_child(output, 0), list = duckdb_struct_vector_get_child(output, 1);
 	duckdb_list_entry *entries = duckdb_vector_get_data(list);
-	Job job = {.args = args, .rows = duckdb_data_chunk_get_size(input)};
-	job.results = calloc(job.rows + 1, sizeof(Result));
-	if (!job.results) {
+	Job job = {.args = args, .count = duckdb_data_chunk_get_size(input)};
+	job.group = job.count / (4 * (idx_t)threads);
+	job.group = job.group < ROWS_EACH ? ROWS_EACH : job.group > GROUP ? GROUP : job.group;
+	job.rows = calloc(job.count + 1, sizeof(Row));
+	if (!job.rows) {
 		duckdb_scalar_function_set_error(info, "out of memory");
 		return;
 	}
 	answer_all(&job);
 	idx_t put = 0;
-	for (idx_t row = 0; row < job.rows; row++) {
-		Result *result = &job.results[row];
-		entries[row] = (duckdb_list_entry){put, 0};
-		if (!result->index) {
-			duckdb_vector_assign_string_element(error, row, result->message ? result->message : "out of memory");
-			set_null(list, row);
-			free(result->message);
+	for (idx_t i = 0; i < job.count; i++) {
+		Row *row = &job.rows[i];
+		entries[i] = (duckdb_list_entry){put, 0};
+		if (!row->index) {
+			duckdb_vector_assign_string_element(error, i, row->message ? row->message : "out of memory");
+			set_null(list, i);
+			free(row->message);
 			continue;
 		}
-		set_null(error, row);
-		idx_t count = (idx_t)result->answer.count;
+		set_null(error, i);
+		idx_t count = (idx_t)row->answer.count;
 		if (duckdb_list_vector_reserve(list, put + count) != DuckDBSuccess) {
 			duckdb_scalar_function_set_error(info, "out of memory");
 		} else {
-			put_hits(list, put, &result->answer, result->index);
-			entries[row].length = count;
+			put_hits(list, put, &row->answer, row->index);
+			entries[i].length = count;
 			put += count;
 			duckdb_list_vector_set_size(list, put);
 		}
-		give_back(result->index);
-		free(result->answer.hits);
+		give_back(row->index);
+		free(row->answer.hits);
 	}
-	free(job.results);
+	free(job.rows);
 }
 
 /* cells -------------------------------------------------------------------------------------------------------- */

@@ -1,0 +1,219 @@
+/* The probability of a join, and the order of hits: tablelens/discover/rank.py and joins.py. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "search.h"
+
+static const double DETOUR = 0.7;
+
+static double logistic(const double *weights, const double *signs, int count) {
+	double sum = weights[0];
+	for (int i = 0; i < count; i++) {
+		sum += weights[i + 1] * signs[i];
+	}
+	return 1 / (1 + exp(-sum));
+}
+
+static double between(double low, double value, double high) {
+	return value < low ? low : value > high ? high : value;
+}
+
+static double logit_of(double share, double n) {
+	double shrunk = between(1e-3, (share * n - 0.5) / (n + 0.5), 1 - 1e-3);
+	return log(shrunk / (1 - shrunk));
+}
+
+/* That the join over the hit's bridge is right. */
+static double bridge_probability(const Search *s, const Hit *hit, double cosine) {
+	const Form *form = &s->bridges.forms[hit->form];
+	const Index *index = s->index;
+	double n = (double)s->query->distinct, theirs = (double)fact(index, (uint64_t)hit->place, DISTINCT);
+	uint64_t near = form->bridges[0].near, far = form->bridges[0].far;
+	int64_t start = index->name_starts[far], end = index->name_starts[far + 1];
+	bool sound = start >= 0 && end >= start && (uint64_t)end <= index->words;
+	double near_name = alike_names(index, s->query->words, s->query->word_count, near);
+	double far_name = sound ? alike_names(index, index->name_words + start, (uint64_t)(end - start), (uint64_t)hit->place) : 0;
+	double own = fact(index, near, TABLE) == s->query->table, values = hit->coverage * n;
+	double signs[BRIDGE] = {logit_of(hit->coverage, n),
+	                        log(between(1e-2, values / (theirs > 1 ? theirs : 1), 1)),
+	                        between(0, log2(form->witnesses), 3),
+	                        form->single,
+	                        form->apart < 1 ? form->apart : 1,
+	                        log(between(1, values, 200)),
+	                        near_name,
+	                        far_name,
+	                        own,
+	                        cosine};
+	return logistic(s->request->weights + EQUALITY + MEANING + 2, signs, BRIDGE);
+}
+
+/* tablelens/discover/rank.py: that the join is right by equal values, by meaning, or over a bridge. */
+static double probability(const Search *s, const Hit *hit) {
+	double n = (double)s->query->distinct, logit = logit_of(hit->containment, n), shrunk = 1 / (1 + exp(-logit));
+	double cosine = isnan(hit->cosine) ? 0 : between(0, hit->cosine, 1);
+	double names = alike_names(s->index, s->query->words, s->query->word_count, (uint64_t)hit->place);
+	double text = s->query->family == TEXT_FAMILY;
+	double key = (double)KEY(fact(s->index, (uint64_t)hit->place, FLAGS)), sparse = 1 - s->index->density[hit->place];
+	double equality[EQUALITY] = {logit, cosine, names, key, text, sparse, names * (1 - text), between(0, (shrunk - 0.2) / 0.15, 1)};
+	double meaning[MEANING] = {cosine, names, cosine * names};
+	double none = 1 - logistic(s->request->weights, equality, EQUALITY);
+	if (s->vector) {
+		none *= 1 - logistic(s->request->weights + EQUALITY + 1, meaning, MEANING);
+	}
+	if (hit->form >= 0) {
+		none *= 1 - bridge_probability(s, hit, cosine);
+	}
+	return isnan(none) ? 0 : 1 - none; /* of a damaged file */
+}
+
+/* What a mode ranks by: tablelens/discover/joins.py. */
+static double score_of(const Search *s, const Hit *hit, int64_t place) {
+	switch (s->request->mode) {
+	case EQUI:
+		return hit->containment;
+	case DEEPJOIN:
+		return (double)(s->count - place);
+	default: {
+		bool direct = hit->containment >= DIRECT;
+		double arrives = direct || hit->containment > hit->coverage ? hit->containment : hit->coverage;
+		double score = hit->probability * (1 + arrives) / 2;
+		if (s->query->family == TEXT_FAMILY && FAMILY(fact(s->index, (uint64_t)hit->place, FLAGS)) != TEXT_FAMILY) {
+			score *= DETOUR; /* codes and names say more than numbers do */
+		}
+		return s->request->mode == AUTO && !direct ? score * DETOUR : score;
+	}
+	}
+}
+
+/* Joins by equal values and joins by meaning take turns, so that neither hides the other. */
+static bool alternate(Search *s) {
+	Hit *turned = malloc((size_t)(s->count + 1) * sizeof(Hit));
+	bool first = s->count && s->hits[0].containment >= DIRECT;
+	int64_t at[2] = {0, 0}, put = 0;
+	while (turned && put < s->count) {
+		for (int turn = 0; turn < 2; turn++) {
+			while (at[turn] < s->count && (s->hits[at[turn]].containment >= DIRECT) != (first ^ turn)) {
+				at[turn]++;
+			}
+			if (at[turn] < s->count) {
+				turned[put++] = s->hits[at[turn]++];
+			}
+		}
+	}
+	if (turned) {
+		free(s->hits);
+		s->hits = turned;
+	}
+	return turned != NULL;
+}
+
+double rounded(double value, int digits) {
+	char text[64];
+	snprintf(text, sizeof(text), "%.*f", digits, value);
+	return strtod(text, NULL);
+}
+
+static void finish(const Search *s, Hit *hit) {
+	const Query *q = s->query;
+	const Index *index = s->index;
+	uint64_t place = (uint64_t)hit->place;
+	bool unique = q->distinct == q->filled, theirs = fact(index, place, DISTINCT) == fact(index, place, FILLED);
+	hit->cardinality = unique ? theirs ? "1:1" : "1:n" : theirs ? "n:1" : "n:m";
+	int64_t n = q->distinct > 1 ? q->distinct : 1, m = fact(index, place, DISTINCT);
+	double each = (double)q->filled / (double)n * (double)fact(index, place, FILLED) / (double)(m > 1 ? m : 1);
+	hit->join_rows = (int64_t)rint((double)hit->overlap * each);
+	hit->explosion = rounded((double)hit->join_rows / (double)(q->rows > 1 ? q->rows : 1), 3);
+	hit->probability = rounded(hit->probability, 4);
+	double contained = hit->containment;
+	double *six[] = {&hit->score, &hit->containment, &hit->reverse, &hit->jaccard, &hit->error};
+	for (size_t i = 0; i < sizeof(six) / sizeof(six[0]); i++) {
+		*six[i] = isnan(*six[i]) ? 0 : rounded(*six[i], 6);
+	}
+	hit->cosine = isnan(hit->cosine) ? NAN : rounded(hit->cosine, 6);
+	hit->over[0] = hit->over[1] = -1;
+	if (hit->form >= 0 && hit->coverage > contained) {
+		const Images *bridge = bridge_to(index, q, &s->bridges, hit->form, place);
+		hit->over[0] = bridge->near;
+		hit->over[1] = bridge->far;
+	}
+}
+
+static int by_score(const void *a, const void *b, void *with) {
+	const Hit *x = a, *y = b;
+	double first_score = rint(x->score * 1e6), second_score = rint(y->score * 1e6); /* the last bits are no difference */
+	if (first_score != second_score) {
+		return first_score < second_score ? 1 : -1;
+	}
+	if (x->jaccard != y->jaccard) {
+		return x->jaccard < y->jaccard ? 1 : -1;
+	}
+	int64_t first = fact(with, (uint64_t)x->place, ORDER), second = fact(with, (uint64_t)y->place, ORDER);
+	return first < second ? -1 : first > second;
+}
+
+/* What later hits are weighed by lies far apart: it is on its way while these are weighed. */
+static void fetch_ahead(const Search *s, int64_t i) {
+	const Index *index = s->index;
+	if (i + 8 < s->count) {
+		int64_t place = s->hits[i + 8].place;
+		__builtin_prefetch(index->facts + place * FACTS);
+		__builtin_prefetch(index->name_starts + place);
+		__builtin_prefetch(index->density + place);
+		__builtin_prefetch(index->vector_at + place);
+	}
+	if (i + 4 < s->count && s->vector) {
+		int64_t place = s->hits[i + 4].place;
+		uint64_t at = index->vector_at[place];
+		__builtin_prefetch((const void *)((uintptr_t)index->name_words + 8 * (uintptr_t)index->name_starts[place])); /* unchecked */
+		if (index->kind == IVF && at != NOWHERE) {
+			__builtin_prefetch(index->codes + at * index->dimension);
+			__builtin_prefetch(index->codes + at * index->dimension + 64);
+			__builtin_prefetch(index->scales + at);
+		}
+	}
+}
+
+bool rank(Search *s) {
+	const Index *index = s->index;
+	Mode mode = s->request->mode;
+	for (int64_t i = 0; i < s->count; i++) {
+		Hit *hit = &s->hits[i];
+		fetch_ahead(s, i);
+		hit->cosine = s->vector ? cosine_with(index, (uint64_t)hit->place, s->vector) : NAN;
+		int64_t said = judged(s, (uint64_t)hit->place);
+		hit->probability = said >= 0 ? (double)said : probability(s, hit);
+		hit->score = score_of(s, hit, i);
+		if (said > 0 && mode != EQUI && s->request->pair < 0) { /* what people confirmed comes first */
+			hit->score += (double)s->count;
+		}
+	}
+	sort(s->hits, (size_t)s->count, sizeof(Hit), by_score, index);
+	if (mode == SEMANTIC && !alternate(s)) {
+		SAY_TO(s, "out of memory");
+		return false;
+	}
+	int64_t shown = 0;
+	for (int64_t i = 0; i < s->count && shown < s->request->k; i++) {
+		Hit hit = s->hits[i];
+		if (s->request->pair < 0 && mode == AUTO && hit.probability < s->request->threshold) {
+			continue;
+		}
+		int64_t of_table = 0;
+		for (int64_t j = 0; s->request->per_table && j < shown; j++) {
+			of_table += fact(index, (uint64_t)s->hits[j].place, TABLE) == fact(index, (uint64_t)hit.place, TABLE);
+		}
+		if (s->request->per_table && of_table >= s->request->per_table) {
+			continue;
+		}
+		if (s->request->pair >= 0) {
+			hit.score = hit.probability;
+		} else if (mode == DEEPJOIN) {
+			hit.score = hit.cosine;
+		}
+		finish(s, &hit);
+		s->hits[shown++] = hit;
+	}
+	s->count = shown;
+	return true;
+}

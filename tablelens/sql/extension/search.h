@@ -1,0 +1,74 @@
+/* One search and its parts: filters.c says which columns may be hits, values.c finds those that hold the query's values,
+   near.c those whose vectors are near, weigh.c counts what is shared, rank.c puts the hits in order; joins.c strings
+   them together. */
+#pragma once
+#include "bridges.h"
+#include "joins.h"
+
+#define SAY_TO(s, text) snprintf((s)->message, MESSAGE, "%s", text)
+#define DAMAGED "the index is damaged. Hint: crawl again: no file is read anew"
+#define NO_MEMORY "out of memory"
+
+/* A value of the query, and the columns that hold it. */
+typedef struct {
+	const uint32_t *at;
+	uint32_t value, reach;
+} Reach;
+
+typedef struct {
+	const Index *index;
+	const Query *query;
+	const Request *request;
+	uint32_t *values;     /* places of the query's values that the lake holds, ascending */
+	Reach *reach;         /* the same values, those of few columns first */
+	uint64_t value_count;
+	float *vector; /* of length 1, or NULL */
+	float *other;  /* room for one more */
+	Room *room;    /* NULL until columns are counted */
+	uint64_t met_count;
+	bool complete; /* counts are those of all values */
+	/* what a column must be at a glance, the strength it needs, and the columns of the query's own table */
+	uint16_t glance, strength;
+	uint64_t own_from, own_to;
+	uint8_t *filtered; /* by text: 1 for the name of a table that may be a hit, 2 for one that may not; NULL without filters */
+	Bridges bridges;
+	Hit *hits;
+	int64_t count, held;
+	char *message;
+} Search;
+
+static const double DIRECT = 0.3; /* containment from which on a join needs no bridge */
+
+/* qsort_r of what may be nothing at all. */
+void sort(void *items, size_t count, size_t size, int (*order)(const void *, const void *, void *), const Index *with);
+
+/* filters.c: once take_filters went well, whether a column may be a hit; whether over a bridge; what people said, or -1. */
+bool take_filters(Search *s);
+bool allowed(const Search *s, uint64_t place);
+bool allowed_anyhow(const Search *s, uint64_t place);
+bool passes(const Search *s, uint64_t place);
+int64_t judged(const Search *s, uint64_t place);
+double share_allowed(const Search *s); /* of the columns that have a vector, by a sample */
+
+/* values.c: the query's values; the columns that hold most of them; how many one column holds, -1 for damage. */
+bool find_values(Search *s);
+bool by_values(Search *s, uint64_t wanted);
+int64_t count_in(const Search *s, uint64_t place);
+int64_t count_one(const Search *s, uint64_t place);
+double hubness(const Search *s);
+uint64_t up_to(const uint64_t *hashes, uint64_t count, uint64_t bound); /* how many of ascending hashes are no greater */
+void leave_room(Search *s, bool fine);
+
+/* near.c */
+bool take_vector(Search *s);
+bool by_vector(Search *s, uint64_t wanted);
+
+/* weigh.c: adds a hit that shares so many values; those that bridges lead to; those that people spoke of. */
+void weigh(const Search *s, uint64_t place, int64_t shared, Hit *hit);
+bool add_hit(Search *s, uint64_t place, int64_t shared);
+bool by_bridge(Search *s, uint64_t wanted);
+bool by_verdicts(Search *s);
+
+/* rank.c: leaves the hits that are to be shown, best first. */
+bool rank(Search *s);
+double rounded(double value, int digits);

@@ -1,0 +1,29 @@
+/* What the ways of searching vectors share. */
+#pragma once
+#include "index.h"
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && !defined(__SANITIZE_ADDRESS__)
+#define FAST __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define FAST
+#endif
+
+typedef struct {
+	float key;
+	uint32_t id;
+} Item;
+
+/* Brings the k best of many scored items to the front, in no order; keeps them alone, best first. */
+void select_best(Item *items, size_t count, size_t k);
+size_t best_of(Item *items, size_t count, size_t k);
+
+/* graph.c: the k nearest elements of a graph, the nearest first, and their inner products with the query; -1 where memory
+   ran out. Whether an element was removed; its vector as it was added. */
+int64_t ask_graph(const Graph *graph, const float *query, size_t k, Item *to);
+bool is_gone(const Graph *graph, uint32_t id);
+const uint8_t *vector_in(const Graph *graph, uint32_t id);
+
+/* lists.c: about the k best of an inverted file, best first; -1 where memory ran out or the index is damaged. Free items.
+   Makes the bytes that centroids are compared in; false where memory ran out. */
+int64_t ask_lists(const Index *index, const float *query, size_t k, const Lists *lists, Item **items);
+bool code_centroids(Index *index);
