@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import row_figures
 from tablelens.probes.registry import PROPERTIES
 
 from tablelens import errors
@@ -58,6 +59,7 @@ API = {
         "tablelens.encoders": ("load_encoder", "encoder_names", "ColumnEncoder", "StaticEncoder", "SentenceEncoder"),
         "tablelens.types": ("ColumnText",),
     },
+    "Row encoders": {"tablelens.transtab": ("TransTabClassifier", "TransTabRegressor", "TransTabEncoder")},
     "Engines and progress": {
         "tablelens.engines.local": ("LocalEngine",),
         "tablelens.engines.base": ("InlineEngine",),
@@ -310,6 +312,7 @@ PAGES = {
     "templates.md": templates,
     "python.md": python,
     "rest.md": rest,
+    "transtab-figures.md": row_figures.page,
 }
 
 

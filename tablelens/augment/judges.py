@@ -80,7 +80,7 @@ class Rows:
             rows = train.tobytes()
             if rows not in self._trained:
                 kind = TransTabRegressor if METRICS[self.metric] == "numbers" else TransTabClassifier
-                model = kind(members=1, epochs=self.epochs, random_state=self.seed)
+                model = kind(members=1, epochs=self.epochs, recall=0, random_state=self.seed)
                 self._trained[rows] = model.fit(self.base.take(pa.array(train)), target[train])
             model = copy.deepcopy(self._trained[rows]).set_params(epochs=max(self.epochs // 2, 1))
             model.partial_fit(table.take(pa.array(train)), target[train])

@@ -38,9 +38,12 @@ SMALL, MIDDLING = 2_500, 12_000
 """Rows below which a table gets five members, and three."""
 ENOUGH = 60_000
 """Rows that a member sees in a training, each as often as it comes, if that takes 8 to 30 epochs."""
+Learnt = tuple[Rows, torch.Tensor, Ints | None]
+"""A table's rows, targets, and class numbers where rows that are held out shall have all classes."""
 PAPER: dict[str, Any] = {
     "cells": "words", "words": "random", "width": 128, "heads": 8, "hidden": 256, "dropout": 0.0, "hide": 0.0,
     "rate": 1e-4, "decay": 0.0, "epochs": 100, "patience": 10, "batch": 64, "members": 1,
+    "recall": 0,
 }  # fmt: skip
 """Parameters of the paper's model and training (sections 2 and 3): ``TransTabClassifier(**PAPER)``."""
 
@@ -60,6 +63,9 @@ class RowModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         patience: None learns from all rows at a rate that falls to zero. A number holds rows out, another part for each
             member, and stops when the loss on them has not fallen for so many epochs.
         members: how many models are averaged; None is 5 below 2,500 rows, 3 below 12,000, else 1.
+        recall: how many rows are kept of all that was learnt from. ``partial_fit`` learns from them again, from as many
+            as it is given, so that it does not forget what other tables told. They are in memory, and in no checkpoint.
+            ``TransTabEncoder`` keeps none.
         pretrain: ``self`` or ``supervised`` trains by vertical-partition contrast first, None does not.
         kinds: kind by column, ``categorical``, ``numerical`` or ``binary``, for columns that are not what they look.
         resume: a folder for the state after each epoch. A ``fit`` or ``partial_fit`` that was cut off, called again on
@@ -88,6 +94,7 @@ class RowModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         patience: int | None = None,
         batch: int | None = None,
         members: int | None = None,
+        recall: int = 2000,
         pretrain: Literal["self", "supervised"] | None = None,
         kinds: Mapping[str, Kind] | None = None,
         resume: str | None = None,
@@ -99,7 +106,7 @@ class RowModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.width, self.layers, self.heads, self.hidden, self.dropout = width, layers, heads, hidden, dropout
         self.hide, self.rate, self.decay, self.batch = hide, rate, decay, batch
         self.epochs, self.patience = epochs, patience
-        self.members, self.pretrain, self.kinds = members, pretrain, kinds
+        self.members, self.recall, self.pretrain, self.kinds = members, recall, pretrain, kinds
         self.resume, self.told = resume, told
         self.device, self.random_state = device, random_state
 
@@ -138,7 +145,7 @@ class RowModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ModelError(f"{folder} holds a {bundle.about['estimator']}", f"load it by {bundle.about['estimator']}")
         made = cls(**bundle.about["parameters"])
         made.featurizer_, made.models_, made.heads_ = bundle.featurizer, bundle.models, bundle.heads
-        made.n_features_in_, made.history_ = bundle.about["features"], []
+        made.n_features_in_, made.history_, made.recalled_ = bundle.about["features"], [], []
         made._take(bundle.about)
         device = made._device()
         for module in (*made.models_, *made.heads_):
@@ -197,9 +204,12 @@ class RowModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ]
         self.heads_: list[Supervised] = []
         self.history_: list[History] = []
+        self.recalled_: list[Learnt] = []
 
-    def _train(self, tables: Sequence[tuple[Rows, torch.Tensor, Ints | None]]) -> None:
-        """Each member on its rows of all tables: rows, targets, class numbers where held out rows shall have them."""
+    def _train(self, new: Sequence[Learnt]) -> None:
+        """Each member on its rows of all tables, and on those that it shall not forget."""
+        fresh = sum(len(rows) for rows, _, _ in new)
+        tables = [*_drawn(self.recalled_, fresh, self._seed() + len(self.history_)), *new]
         count = sum(len(rows) for rows, _, _ in tables)
         options, held_out = self._options(count), self.patience is not None
         splits = [splits_of(len(rows), codes, len(self.models_), self._seed(), held_out=held_out)
@@ -216,6 +226,7 @@ class RowModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 self._fit(n, "pretraining", model, contrast, train, valid, own)
             self.history_.append(self._fit(n, "training", model, head, train, valid, own))
         self._forget()
+        self.recalled_ = _drawn([*self.recalled_, *new], self.recall, self._seed())
 
     def _fit(
         self, n: int, name: str, model: TransTab, objective: Objective, train: list[Part], valid: list[Part],
@@ -262,3 +273,14 @@ class RowModel(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return torch.device(self.device)
+
+
+def _drawn(tables: Sequence[Learnt], most: int, seed: int) -> list[Learnt]:
+    """At most so many rows of tables, of each the same share, drawn at random; their order stays."""
+    count, rng = sum(len(rows) for rows, _, _ in tables), np.random.default_rng(seed)
+    found = []
+    for rows, targets, codes in tables:
+        chosen = np.sort(rng.permutation(len(rows))[: len(rows) * most // max(count, most)])
+        kept = targets[torch.from_numpy(chosen)], None if codes is None else codes[chosen]
+        found += [(rows.take(chosen), *kept)] if len(chosen) else []
+    return found

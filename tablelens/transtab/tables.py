@@ -110,6 +110,19 @@ def kind_of(column: pa.ChunkedArray) -> Kind:
     return "categorical"
 
 
+def readable(column: pa.ChunkedArray, kind: Kind) -> bool:
+    """Whether at least half of what a column of texts begins with can be read as of a kind; all but texts can.
+
+    >>> readable(pa.chunked_array([["7", "8", "n.a."]]), "numerical"), readable(pa.chunked_array([["red"]]), "binary")
+    (True, False)
+    """
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return True
+    begun = column.drop_null().slice(0, 1000)
+    found = numbers(begun) if kind == "numerical" else bits(begun)
+    return bool(np.isnan(found).sum() * 2 <= len(found))
+
+
 def _is_time(kind: pa.DataType) -> bool:
     return bool(pa.types.is_temporal(kind))
 

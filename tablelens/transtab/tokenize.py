@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tablelens.errors import UnknownColumn, UsageError
-from tablelens.transtab.tables import KINDS, Kind, bits, kind_of, numbers, texts
+from tablelens.transtab.tables import KINDS, Kind, bits, kind_of, numbers, readable, texts
 from tablelens.transtab.vocabulary import LONGEST, Vocabulary
 
 KNOTS = 17
@@ -167,7 +167,7 @@ class Featurizer:
                 raise UnknownColumn.among("column", name, table.column_names)
             if kind not in KINDS:
                 raise UsageError(f"column {name!r} is said to be {kind!r}", f"known kinds: {', '.join(KINDS)}")
-        found = {name: given.get(name) or self.kinds.get(name) or kind_of(table[name]) for name in table.column_names}
+        found = {name: given.get(name) or self._kind(name, table[name]) for name in table.column_names}
         for name, kind in found.items():
             self.kinds.setdefault(name, kind)
             if kind == "numerical" and name not in self.scales:
@@ -210,6 +210,13 @@ class Featurizer:
         counts = self._starts[places + 1] - starts
         ends = np.cumsum(counts)
         return self._words[np.repeat(starts - ends + counts, counts) + np.arange(int(counts.sum()))], counts
+
+    def _kind(self, name: str, column: pa.ChunkedArray) -> Kind:
+        """The kind that a column had before; texts under the name of numbers or flags are what they look like."""
+        known = self.kinds.get(name)
+        if known is None or (known != "categorical" and not readable(column, known)):
+            return kind_of(column)
+        return known
 
     def _name(self, name: str) -> str:
         return name.replace("_", " ") if self.spoken else name

@@ -104,6 +104,24 @@ def test_it_learns_on_from_a_table_with_other_columns(wines):
     assert model.predict_proba(as_unseen(table)).shape == (200, 2)
 
 
+def test_it_does_not_forget_what_another_table_told(wines):
+    table, label = wines
+    colours, told = table.select(["wine_colour"]), {}
+    other = {"colour": np.where(label == "light", "red", "white")}  # the same words say the opposite there
+    for recall in (0, 150):
+        model = TransTabClassifier(**SMALL, epochs=20, rate=0.02, recall=recall).fit(colours, label)
+        for _ in range(2):
+            model.partial_fit(other, label)
+        told[recall] = roc_auc_score(label == "light", model.predict_proba(colours)[:, 1])
+        assert {rows.columns[0][0] for rows, _, _ in model.recalled_} == (
+            {"wine_colour", "colour"} if recall else set()
+        )
+        assert recall - 3 < sum(len(rows) for rows, _, _ in model.recalled_) <= recall or not recall
+        assert roc_auc_score(label == "light", model.predict_proba(other)[:, 1]) > 0.99
+    assert told[0] < 0.5
+    assert told[150] > 0.9
+
+
 def as_unseen(table):
     return table.rename_columns([f"other {name}" for name in table.column_names])
 

@@ -90,6 +90,17 @@ def test_a_column_may_change_its_kind_by_table():
     assert rows.columns == (("year", "categorical"),)
 
 
+def test_texts_under_the_name_of_numbers_are_texts_there():
+    """In a lake, a column ``code`` holds numbers in one table and letters in the next."""
+    featurizer = Featurizer(Vocabulary(PIECES))
+    featurizer.rows(as_table({"year": [1999.0, 2004.0], "sweet": ["yes", "no"]}))
+    rows = featurizer.rows(as_table({"year": ["red", "white"], "sweet": ["red", None]}))
+    assert dict(rows.columns) == {"year": "categorical", "sweet": "categorical"}
+    written = featurizer.rows(as_table({"year": ["1999", "2004", "n.a."], "sweet": ["no", "yes", "?"]}))
+    assert dict(written.columns) == {"year": "numerical", "sweet": "binary"}
+    assert written.num_values[:2, 0, 0].tolist() == [0.0, 1.0]
+
+
 @given(st.lists(st.floats(-1e12, 1e12) | st.none(), min_size=1))
 def test_quantiles_lie_between_0_and_1_and_keep_the_order(values):
     found = numbers(pa.chunked_array([pa.array(values, pa.float64())]))
