@@ -20,7 +20,6 @@ import json
 import os
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import duckdb
 import numpy as np
@@ -30,10 +29,12 @@ from scale import VECTORS
 from tablelens.bench.machine import load, machine
 from tablelens.catalog.snapshot import speak
 from tablelens.catalog.store import Catalog
+from tablelens.discover.rank import Calibration
+from tablelens.discover.view import LakeView
 from tablelens.index import generation
 from tablelens.index.words import WordIndex
 from tablelens.lake import Lake
-from tablelens.pipeline.build import spoken_of
+from tablelens.pipeline.spoken import spoken_of
 from tablelens.settings import Settings
 from tablelens.sql.extension.build import build as build_extension
 
@@ -46,8 +47,9 @@ def prepare(home: Path) -> None:
     """The snapshot and the peer's table, where they are not there yet."""
     if not generation.catalog_of(home, 1).exists():
         made, folder = generation.load(home, 1), generation.folder_of(home, 1)
-        encoder = SimpleNamespace(name=made.encoder["name"], revision=made.encoder["revision"])  # nothing is encoded
-        catalogue(home, made.columns, spoken_of(made.columns, WordIndex.load(folder), encoder, Settings(), folder))
+        calibration, seal = Calibration.of(str(made.encoder["name"])), generation.seal_of(folder)
+        spoken = spoken_of(LakeView(made), WordIndex.load(folder), calibration, Settings(), seal)
+        catalogue(home, made.columns, spoken)
     if not (home / "peer.duckdb").exists():
         peer(home, np.load(home / VECTORS, mmap_mode="r"))
 

@@ -21,10 +21,15 @@ import pyarrow as pa
 
 from tablelens.errors import CatalogError
 
+SPEECH = 2
+"""What the macros of a snapshot look for and what they were given: one of another number is to be written anew."""
 RENAMED = {"lakes": "lake_rows", "tables": "table_rows", "columns": "column_rows"}
 SCRIPTS = ("views.sql", "hash.sql", "cells.sql", "macros.sql")
 TABLE_NAMES = pa.schema([("name", pa.string()), ("table_id", pa.int64()), ("whole", pa.bool_())])
 NAME_WORDS = pa.schema([("name", pa.string()), ("words", pa.list_(pa.string()))])
+SOURCES = pa.schema([("table_id", pa.int64()), ("source", pa.string()), ("is_text", pa.bool_())])
+RENAMED_COLUMNS = pa.schema([("id", pa.int64()), ("name", pa.string())])
+LETTERS = pa.schema([("letter", pa.string()), ("folded", pa.string())])
 SKETCHES = "CREATE TABLE sketches AS SELECT id, hashes[-1] AS reach FROM column_rows WHERE NOT exact"
 
 
@@ -38,8 +43,14 @@ class Spoken:
     """name, words: the words of each name of a column."""
     word_scores: pa.Table
     """word, tables, scores: BM25 score of each table that holds a word."""
+    sources: pa.Table
+    """table_id, source, is_text: what a FROM clause reads each table with."""
+    renamed: pa.Table
+    """id, name: columns that DuckDB calls otherwise than the lake does."""
+    letters: pa.Table
+    """letter, folded: letters that count as others than ``lower`` makes of them."""
     made: Mapping[str, Any]
-    """One row: the revision of its vectors, and the settings and weights of a query."""
+    """One row: SPEECH, the revision of its vectors, and the settings and weights of a query."""
     answering: str
     """The same for the index: ``generation:seal:candidates least-distinct threshold weights…``. A macro gives it as a
     literal: a table would have to be planned."""
@@ -60,7 +71,8 @@ def speak(path: Path, spoken: Spoken) -> None:
             connection.execute(SKETCHES)
             made = pa.Table.from_pylist([dict(spoken.made)])
             for name, table in (("table_names", spoken.table_names), ("name_words", spoken.name_words),
-                                ("word_scores", spoken.word_scores), ("made", made)):  # fmt: skip
+                                ("word_scores", spoken.word_scores), ("sources", spoken.sources),
+                                ("renamed", spoken.renamed), ("letters", spoken.letters), ("made", made)):  # fmt: skip
                 connection.register("fresh", table)
                 connection.execute(f"CREATE TABLE {name} AS FROM fresh")
                 connection.unregister("fresh")
@@ -73,6 +85,15 @@ def speak(path: Path, spoken: Spoken) -> None:
         raise CatalogError(
             f"cannot write the snapshot {path}: {error}", "make room on the disk and crawl again"
         ) from error
+
+
+def speaks(path: Path) -> bool:
+    """Whether a snapshot is there and speaks as this tablelens does."""
+    try:
+        with duckdb.connect(path, read_only=True, config={"python_enable_replacements": False}) as connection:
+            return connection.execute("SELECT speech FROM made").fetchall() == [(SPEECH,)]
+    except duckdb.Error:
+        return False
 
 
 def statements() -> list[str]:

@@ -146,8 +146,7 @@ class Folding:
         spaces = any(cell != " ".join(cell.split()) for cell in cells)
         foreign = "".join(cell for cell in cells if not cell.isascii())
         composed = not unicodedata.is_normalized("NFC", foreign)
-        unusual = {letter: fold(letter) for letter in sorted(set(unicodedata.normalize("NFC", foreign)) - _ASCII)}
-        unusual = {letter: folded for letter, folded in unusual.items() if folded != _lower(letter)}
+        unusual = unusual_letters(sorted(set(unicodedata.normalize("NFC", foreign)) - _ASCII))
         letters = {letter: folded for letter, folded in unusual.items() if len(folded) == 1}
         others = {letter: folded for letter, folded in unusual.items() if len(folded) != 1}
         return cls(letters, others, composed, spaces)
@@ -172,6 +171,15 @@ class Folding:
             folded = self.letters | self.others
             text = "".join(_lower(letter) for letter in "".join(folded.get(letter, letter) for letter in text))
         return re.sub(r"[\t\n\f\r ]+", " ", text).strip(" ") if self.spaces else text
+
+
+def unusual_letters(letters: Iterable[str]) -> dict[str, str]:
+    """Of some letters those that count as others than DuckDB's ``lower`` makes of them, and what they count as.
+
+    >>> unusual_letters("aÄß")
+    {'ß': 'ss'}
+    """
+    return {letter: folded for letter in letters if (folded := fold(letter)) != _lower(letter)}
 
 
 def _missed(folding: Folding, matched: Sequence[str], cells: Sequence[str]) -> tuple[str, ...]:

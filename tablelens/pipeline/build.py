@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tablelens.catalog import verdicts
-from tablelens.catalog.snapshot import NAME_WORDS, TABLE_NAMES, Spoken, speak
+from tablelens.catalog.snapshot import speak, speaks
 from tablelens.catalog.store import Catalog
 from tablelens.discover.rank import Calibration
+from tablelens.discover.view import LakeView
 from tablelens.encoders.base import ColumnEncoder
 from tablelens.errors import DamagedIndex, EncoderError, IndexFault, NoLake
 from tablelens.index import generation
@@ -24,12 +24,11 @@ from tablelens.index.base import VectorIndex
 from tablelens.index.exact import ExactIndex
 from tablelens.index.hnsw import HnswIndex
 from tablelens.index.ivf import IvfIndex
-from tablelens.index.names import names_of_table
 from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
 from tablelens.pipeline.drift import Before
+from tablelens.pipeline.spoken import spoken_of
 from tablelens.pipeline.texts import column_texts, contents_of
-from tablelens.profile.names import words as words_of_name
 from tablelens.progress import Progress, Stopwatch
 from tablelens.settings import Settings
 from tablelens.types import ColumnText, Hashes, Ids, Vectors
@@ -46,7 +45,7 @@ def answers(home: Path, number: int, encoder: ColumnEncoder, settings: Settings)
     except DamagedIndex:
         return False
     made, named = manifest["encoder"], "named.npy" in manifest["files"]  # without it SQL has no names
-    return made == describe(encoder, settings) and named and generation.catalog_of(home, number).is_file()
+    return made == describe(encoder, settings) and named and speaks(generation.catalog_of(home, number))
 
 
 def describe(encoder: ColumnEncoder, settings: Settings) -> dict[str, str | int]:
@@ -90,42 +89,14 @@ def build_generation(
         words = WordIndex.build(columns)
         generation.save(home, number, columns, postings, alignments, vectors, words, about, roots)
         catalog.add_generation(number, encoder.name, encoder.revision, columns.num_rows)
-        spoken = spoken_of(columns, words, encoder, settings, generation.folder_of(home, number))
+        made = generation.Generation(number, columns, postings, alignments, vectors, about, roots)
+        seal = generation.seal_of(generation.folder_of(home, number))
+        spoken = spoken_of(LakeView(made), words, Calibration.of(encoder.name), settings, seal)
         catalog.snapshot(generation.catalog_of(home, number), lambda copy: speak(copy, spoken))
         verdicts.publish(home, catalog.verdicts())
         generation.publish(home, number)
         collect(home, settings.keep_generations)
     return number
-
-
-def spoken_of(columns: pa.Table, words: WordIndex, encoder: ColumnEncoder, settings: Settings, folder: Path) -> Spoken:
-    """What the SQL of the snapshot cannot tell from the catalogue."""
-    calibration = Calibration.of(encoder.name)
-    ways = calibration.equality, calibration.meaning, calibration.bridge
-    weights = [number for way in ways for number in (way.bias, *way.weights)]
-    asked = settings.candidates, settings.min_distinct, settings.threshold, *weights
-    tables = columns.group_by(["lake", "table", "part", "table_id"]).aggregate([])
-    names = pc.unique(columns["column"]).to_pylist()
-    return Spoken(
-        pa.Table.from_pylist(
-            [
-                {"name": name, "table_id": row["table_id"], "whole": whole}
-                for row in tables.to_pylist()
-                for name, whole in names_of_table(row["lake"], row["table"], row["part"])
-            ],
-            TABLE_NAMES,
-        ),
-        pa.table([names, [sorted(words_of_name(name)) for name in names]], NAME_WORDS),
-        words.by_word(),
-        {
-            "revision": encoder.revision,
-            "threshold": settings.threshold,
-            "candidates": settings.candidates,
-            "min_distinct": settings.min_distinct,
-            "weights": weights,
-        },
-        f"{folder.name}:{generation.seal_of(folder)}:" + " ".join(map(repr, map(float, asked))),
-    )
 
 
 def align_tables(columns: pa.Table, kept: pa.Table) -> Alignments:

@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from tablelens.catalog.snapshot import SPEECH
 from tablelens.discover.sql import literal
 from tablelens.errors import IndexFault, NotFound, TablelensError, UnknownColumn, UsageError
 from tablelens.index import generation
@@ -29,6 +30,8 @@ from tablelens.types import Bridge, Hit
 DATABASE = "tablelens"
 MARK = "tablelens_python"
 ARROW: Any = "arrow"
+NATIVE: Any = "native"
+"""Of texts: what coalesce makes of those that come by Arrow, DuckDB 1.4 and 1.5 free before they are read."""
 SPECIAL: Any = "special"
 """NULL is passed on: it says that a request leaves something open."""
 HIT = pa.struct(
@@ -40,6 +43,7 @@ HIT = pa.struct(
     ]
     + [("overlap", pa.int64()), ("error", pa.float64()), ("cardinality", pa.string()), ("join_rows", pa.int64())]
     + [("explosion", pa.float64()), ("hub", pa.float64()), ("bridge", pa.string()), ("sql", pa.string())]
+    + [("steps", pa.string())]
 )
 FOUND = pa.struct([("rank", pa.int32()), ("id", pa.int64()), ("score", pa.float64())])
 SIMILAR = pa.struct([("rank", pa.int32()), ("id", pa.int64()), ("row", pa.int64()), ("similarity", pa.float64())])
@@ -90,9 +94,10 @@ def register(connection: duckdb.DuckDBPyConnection, home: str | Path | Lake | No
     answering = Answering(lake)
     for name, (function, arguments, returns) in answering.functions().items():
         parts: Any = [connection.sqltype(part.strip()) for part in arguments.split(",") if part]
+        kind = NATIVE if returns == "VARCHAR" else ARROW
         try:
             connection.create_function(
-                name, function, parts, connection.sqltype(returns), type=ARROW, null_handling=SPECIAL
+                name, function, parts, connection.sqltype(returns), type=kind, null_handling=SPECIAL
             )  # fmt: skip
         except duckdb.CatalogException as error:
             raise UsageError(
@@ -183,13 +188,12 @@ class Answering:
         rows = [None if values is None else self.lake.outside_query(values).vector for values in lists.to_pylist()]
         return pa.array([None if row is None else row.tolist() for row in rows], pa.list_(pa.float32()))
 
-    def join_sql(self, left: pa.Array, right: pa.Array) -> pa.Array:
+    def join_sql(self, left: str | None, right: str | None) -> str | None:
         """The SQL that joins two columns of the lake."""
-        pairs = zip(left.to_pylist(), right.to_pylist(), strict=True)
-        return pa.array([None if None in pair else self.lake.explain(*pair).sql for pair in pairs], pa.string())
+        return None if left is None or right is None else self.lake.explain(left, right).sql
 
-    def _mark(self, asked: pa.Array) -> pa.Array:
-        return pa.array([self.token] * len(asked))
+    def _mark(self, _asked: str | None) -> str:
+        return self.token
 
 
 _ANSWERING: dict[str, Answering] = {}
@@ -213,7 +217,7 @@ def _hit_row(rank: int, hit: Hit) -> Row:
     return (
         rank, c.id, c.lake, c.table, c.column, c.kind, hit.probability, hit.score,
         e.containment, e.reverse_containment, e.jaccard, e.cosine, e.overlap, e.error, e.cardinality, e.join_rows,
-        e.explosion, hit.hub, None if e.bridge is None else _bridge(e.bridge), hit.sql,
+        e.explosion, hit.hub, None if e.bridge is None else _bridge(e.bridge), hit.sql, "",
     )  # fmt: skip
 
 
@@ -233,8 +237,8 @@ def _place(lake: Lake, reference: str) -> int:
         raise UnknownColumn(f"unknown column {reference!r}", hint) from error
 
 
-def _normalized(cells: pa.Array) -> pa.Array:
-    return pa.array([None if cell is None else normalize(cell) for cell in cells.to_pylist()], pa.string())
+def _normalized(cell: str | None) -> str | None:
+    return None if cell is None else normalize(cell)
 
 
 def _compared(measure: Callable[[set[str], set[str]], float | None]) -> Callable[[pa.Array, pa.Array], pa.Array]:
@@ -287,6 +291,13 @@ def _answer(kind: pa.StructType) -> str:
     return f"STRUCT(error VARCHAR, hits STRUCT({fields})[])"
 
 
+def _speaks(cursor: duckdb.DuckDBPyConnection) -> bool:
+    try:
+        return cursor.execute(f"SELECT speech FROM {DATABASE}.made").fetchall() == [(SPEECH,)]
+    except duckdb.Error:
+        return False
+
+
 def _attach(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
     """Attach a snapshot in the place of an older one.
 
@@ -304,7 +315,6 @@ def _attach(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
         cursor.execute(f"ATTACH {literal(str(snapshot))} AS {DATABASE} (READ_ONLY)").fetchall()
     except duckdb.Error as error:
         raise UsageError(f"cannot attach {snapshot}: {error}", "let the connection read this file") from error
-    asked = "SELECT count(*) FROM duckdb_functions() WHERE database_name = ? AND function_name = 'answering'"
-    if cursor.execute(asked, [DATABASE]).fetchall() == [(0,)]:
+    if not _speaks(cursor):
         cursor.execute(f"DETACH {DATABASE}").fetchall()
         raise IndexFault(f"{snapshot} was written by an older tablelens", "crawl again: no file is read anew")

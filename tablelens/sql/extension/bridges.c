@@ -6,7 +6,7 @@
 
 /* as in bridges.py */
 enum { VALUES = 256, PROBED = 64, WALK = 25000, TABLES = 20, FEWEST = 3, COUNTED = 60, NONE = 65535, LEAST_PROBED = 8, OWN = 4 };
-static const double HELD = 0.2, SINGLE = 0.7, APART = 0.6, AGREE = 0.5, ALIKE = 0.5, ARRIVE = 0.3;
+static const double HELD = 0.2, SINGLE = 0.7, APART = 0.6, AGREE = 0.5, ALIKE = 0.5, ARRIVE = 0.3, GAIN = 0.05;
 
 typedef struct {
 	uint32_t place;
@@ -389,6 +389,19 @@ static bool unite(Walk *walk, Form *form) {
 
 /* arrivals ----------------------------------------------------------------------------------------------------- */
 
+static bool holds(Run own, uint64_t value) {
+	uint64_t low = 0, high = own.count;
+	while (low < high) {
+		uint64_t middle = (low + high) / 2;
+		if (own.at[middle] < value) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low < own.count && own.at[low] == value;
+}
+
 /* How many of the images a column holds. */
 static double held_by(const Index *index, const int64_t *images, size_t count, uint64_t place) {
 	Run own;
@@ -397,19 +410,7 @@ static double held_by(const Index *index, const int64_t *images, size_t count, u
 	}
 	double held = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (images[i] < 0) {
-			continue;
-		}
-		uint64_t low = 0, high = own.count;
-		while (low < high) {
-			uint64_t middle = (low + high) / 2;
-			if (own.at[middle] < (uint64_t)images[i]) {
-				low = middle + 1;
-			} else {
-				high = middle;
-			}
-		}
-		held += low < own.count && own.at[low] == (uint64_t)images[i];
+		held += images[i] >= 0 && holds(own, (uint64_t)images[i]);
 	}
 	return held;
 }
@@ -595,21 +596,52 @@ bool find_bridges(const Index *index, const Query *query, const uint32_t *values
 	return fine;
 }
 
-const Images *bridge_to(const Index *index, const Query *query, const Bridges *found, int form, uint64_t place) {
+/* Marks which of a bridge's images a column holds. */
+static void mark_arrivals(Run own, const int64_t *images, size_t count, uint8_t *marks) {
+	for (size_t i = 0; i < count; i++) {
+		marks[i] = images[i] >= 0 && holds(own, (uint64_t)images[i]);
+	}
+}
+
+int bridges_to(const Index *index, const Query *query, const Bridges *found, int form, uint64_t place, uint32_t over[UNITED][2]) {
 	const Form *made = &found->forms[form];
-	const Images *best = &made->bridges[0];
-	double greatest = -1;
-	for (size_t i = 0; i < made->kept; i++) {
-		const Images *bridge = &made->bridges[i];
-		int64_t table = fact(index, bridge->near, TABLE);
-		bool own = table == query->table || table == fact(index, place, TABLE);
-		double gain = held_by(index, bridge->images, found->followed, place) / (double)found->followed + (own ? 0.01 : 0);
-		if (gain > greatest) {
-			greatest = gain;
-			best = bridge;
+	size_t count = found->followed;
+	uint8_t *marks = calloc(made->kept + 1, count + 1), *reached = marks ? marks + made->kept * count : NULL;
+	Run own;
+	if (!marks || !own_of(index, place, &own)) {
+		free(marks);
+		return 0;
+	}
+	for (size_t b = 0; b < made->kept; b++) {
+		mark_arrivals(own, made->bridges[b].images, count, marks + b * count);
+	}
+	int chosen = 0;
+	while (chosen < UNITED) {
+		size_t best = 0;
+		double greatest = -1;
+		for (size_t b = 0; b < made->kept; b++) {
+			int64_t table = fact(index, made->bridges[b].near, TABLE);
+			double more = 0;
+			for (size_t i = 0; i < count; i++) {
+				more += marks[b * count + i] && !reached[i];
+			}
+			more = more / (double)count + (table == query->table || table == fact(index, place, TABLE) ? 0.01 : 0);
+			if (more > greatest) {
+				greatest = more;
+				best = b;
+			}
+		}
+		if (greatest < 0 || (chosen && greatest < GAIN)) {
+			break;
+		}
+		over[chosen][0] = made->bridges[best].near;
+		over[chosen++][1] = made->bridges[best].far;
+		for (size_t i = 0; i < count; i++) {
+			reached[i] |= marks[best * count + i];
 		}
 	}
-	return best;
+	free(marks);
+	return chosen;
 }
 
 void free_bridges(Bridges *found) {

@@ -34,8 +34,8 @@ typedef struct {
 /* Columns that are reached over bridges from these values of the query, ascending places among the lake's values; with
    `pair` that column alone. Free with free_bridges. False where memory ran out or the index is damaged. */
 bool find_bridges(const Index *index, const Query *query, const uint32_t *values, uint64_t count, uint64_t wanted, int64_t pair, Bridges *found);
-/* The first bridge that a join with a column is made over: that which brings most values, a table of either side if it
-   brings about as many. */
-const Images *bridge_to(const Index *index, const Query *query, const Bridges *found, int form, uint64_t place);
+/* The bridges of a form that are needed to reach a column, the one that brings most values first, a table of either side if
+   it brings about as many: their columns into `over`. How many; 0 where memory ran out. */
+int bridges_to(const Index *index, const Query *query, const Bridges *found, int form, uint64_t place, uint32_t over[UNITED][2]);
 
 void free_bridges(Bridges *found);

@@ -3,6 +3,7 @@
 #include "names.h"
 
 enum { EQUALITY = 8, MEANING = 3, BRIDGE = 10, WEIGHTS = EQUALITY + MEANING + BRIDGE + 3 };
+enum { UNITED = 3 }; /* bridges of one join, at most */
 enum { TEXT_FAMILY = 1, NUMBER_FAMILY = 2, DATE_FAMILY = 3 };
 typedef struct {
 	uint32_t place;
@@ -42,7 +43,8 @@ typedef struct {
 	int64_t place, overlap;
 	int form; /* of the best bridge, or -1 */
 	double coverage;
-	int64_t over[2]; /* the columns of its first bridge, where it brings more than equal values do; else -1 */
+	int bridges;                /* how many it is reached over, where these bring more than equal values do; else 0 */
+	uint32_t over[UNITED][2]; /* their columns, near and far */
 	double containment, reverse, jaccard, error, cosine, probability, score;
 	int64_t join_rows;
 	double explosion;

@@ -131,11 +131,8 @@ static void finish(const Search *s, Hit *hit) {
 		*six[i] = isnan(*six[i]) ? 0 : rounded(*six[i], 6);
 	}
 	hit->cosine = isnan(hit->cosine) ? NAN : rounded(hit->cosine, 6);
-	hit->over[0] = hit->over[1] = -1;
 	if (hit->form >= 0 && hit->coverage > contained) {
-		const Images *bridge = bridge_to(index, q, &s->bridges, hit->form, place);
-		hit->over[0] = bridge->near;
-		hit->over[1] = bridge->far;
+		hit->bridges = bridges_to(index, q, &s->bridges, hit->form, place, hit->over);
 	}
 }
 

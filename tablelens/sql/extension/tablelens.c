@@ -95,13 +95,13 @@ static bool cells_at(const Column *column, idx_t row, const char ***cells, size_
 /* hits --------------------------------------------------------------------------------------------------------- */
 
 enum { ANSWERING, REFERENCE, VALUES, NAME, TITLE, PAIR, MOST, MODE, IN_LAKE, IN_TABLES, OF_KIND, A_TABLE, LEAST, ARGUMENTS };
-enum { HIT_FIELDS = 20, NAME_WORDS = 64, NAME_ROOM = 128, GROUP = 128 /* rows that are answered together */ };
+enum { HIT_FIELDS = 21, NAME_WORDS = 64, NAME_ROOM = 128, GROUP = 128 /* rows that are answered together */ };
 static const char *const HIT_NAMES[HIT_FIELDS] = {"rank",        "id",    "lake",        "table",               "column",  "kind",
                                                   "probability", "score", "containment", "reverse_containment", "jaccard", "cosine",
                                                   "overlap",     "error", "cardinality", "join_rows",           "explosion", "hub",
-                                                  "bridge",      "sql"};
+                                                  "bridge",      "sql",   "steps"};
 /* as type_of has them */
-static const char HIT_TYPES[HIT_FIELDS + 1] = "IWTTTTDDDDDDWDTWDDTT";
+static const char HIT_TYPES[HIT_FIELDS + 1] = "IWTTTTDDDDDDWDTWDDTTT";
 enum { KINDS_KNOWN = 8 };
 static const char *const KINDS[KINDS_KNOWN] = {"text", "integer", "decimal", "boolean", "date", "identifier", "categorical", "empty"};
 
@@ -316,14 +316,24 @@ static void set_null(duckdb_vector vector, idx_t row) {
 }
 
 static void put_bridge(duckdb_vector field, idx_t row, const Hit *hit, const Index *index) {
-	if (hit->over[0] < 0) {
+	if (!hit->bridges) {
 		set_null(field, row);
 		return;
 	}
-	Name table = name_of(index, (uint64_t)hit->over[0], TABLE_NAME), near = name_of(index, (uint64_t)hit->over[0], COLUMN_NAME);
-	Name far = name_of(index, (uint64_t)hit->over[1], COLUMN_NAME);
+	Name table = name_of(index, hit->over[0][0], TABLE_NAME), near = name_of(index, hit->over[0][0], COLUMN_NAME);
+	Name far = name_of(index, hit->over[0][1], COLUMN_NAME);
 	char text[4096];
 	snprintf(text, sizeof(text), "%.*s: %.*s \xe2\x86\x92 %.*s", shown(table), table.at, shown(near), near.at, shown(far), far.at);
+	duckdb_vector_assign_string_element(field, row, text);
+}
+
+/* The bridges as the macros read them that write the join. */
+static void put_steps(duckdb_vector field, idx_t row, const Hit *hit, const Index *index) {
+	char text[64 * UNITED] = "";
+	for (int i = 0, at = 0; i < hit->bridges; i++) {
+		at += snprintf(text + at, sizeof(text) - (size_t)at, "%s%lld>%lld", i ? " " : "", (long long)fact(index, hit->over[i][0], ID),
+		               (long long)fact(index, hit->over[i][1], ID));
+	}
 	duckdb_vector_assign_string_element(field, row, text);
 }
 
@@ -359,7 +369,8 @@ static void put_hits(duckdb_vector list, idx_t at, const Answer *answer, const I
 		((double *)to[16])[row] = hit->explosion;
 		((double *)to[17])[row] = answer->hub;
 		put_bridge(field[18], row, hit, index);
-		set_null(field[19], row); /* Python alone writes it */
+		set_null(field[19], row); /* the macros write it, from the steps */
+		put_steps(field[20], row, hit, index);
 	}
 }
 
