@@ -45,6 +45,8 @@ CELLS = 16
 VECTORS, TRUTH = "vectors.npy", "truth.npz"
 BLOCK = 20_000
 DEPTHS = (10, 100)
+WARM_UP = 20
+"""Queries that are asked before any is timed."""
 
 
 def grown_values(base: generation.Generation, chosen: np.ndarray, rng: np.random.Generator):
@@ -178,12 +180,13 @@ def ask(home: Path) -> dict:
     places = known["places"].tolist()
     for mode in ("equi", "auto"):
         seconds, work = [], []
-        for n, place in enumerate([*places[:20], *places]):
+        for place in places[:WARM_UP]:
+            find_joins(query_of_place(view, place), Request(mode=mode))
+        for place in places:
             start, begun = time.perf_counter(), time.process_time()
             find_joins(query_of_place(view, place), Request(mode=mode))
-            if n >= 20:  # the first are a warm-up
-                seconds.append(time.perf_counter() - start)
-                work.append(time.process_time() - begun)
+            seconds.append(time.perf_counter() - start)
+            work.append(time.process_time() - begun)
         for name, values in (("", seconds), ("cpu_", work)):
             found[f"{mode}_{name}p50_ms"] = 1000 * np.median(values)
             found[f"{mode}_{name}p95_ms"] = 1000 * np.quantile(values, 0.95)

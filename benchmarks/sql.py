@@ -8,8 +8,10 @@ snapshot with all names, and ``peer.duckdb``, a table of all vectors as they wer
 answers the same queries, warm, with one thread, each statement given as text, as a client sends it:
 
 - ``extension``: ``FROM tablelens.joins(?, k := 10)`` after LOAD;
+- ``prepared``: the same, planned once by PREPARE;
 - ``python``: ``Lake.joins(?, k=10)``;
 - ``batch``: 1,000 columns in one statement through LATERAL;
+- ``extension_all_threads``, ``batch_all_threads``: both as DuckDB is when it is not told, with a thread a core;
 - ``array_cosine_distance``: ``ORDER BY array_cosine_distance(vector, ?) LIMIT 10``, DuckDB's own exact search.
 """
 
@@ -18,6 +20,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -30,6 +34,7 @@ from tablelens.bench.machine import load, machine
 from tablelens.catalog.snapshot import speak
 from tablelens.catalog.store import Catalog
 from tablelens.discover.rank import Calibration
+from tablelens.discover.sql import literal
 from tablelens.discover.view import LakeView
 from tablelens.index import generation
 from tablelens.index.words import WordIndex
@@ -40,7 +45,7 @@ from tablelens.sql.extension.build import build as build_extension
 
 MODES = ("equi", "auto")
 PEER = "SELECT column_id FROM peer.vectors ORDER BY array_cosine_distance(vector, ?::FLOAT[{}]) LIMIT 10"
-BATCH, BLOCK = 1000, 20_000
+BATCH, BATCHES, BLOCK = 1000, 5, 20_000
 
 
 def prepare(home: Path) -> None:
@@ -109,19 +114,45 @@ def measure(home: Path, count: int) -> dict:
     places = np.random.default_rng(11).choice(able, min(max(count, BATCH), len(able)), replace=False).tolist()
     names = [f"{view.value('lake', p)}:{view.value('table', p)}.{view.value('column', p)}" for p in places]
     few = names[:count]
-    connection = duckdb.connect(config={"allow_unsigned_extensions": "true", "threads": "1"})
-    connection.execute(f"LOAD '{build_extension(home / 'extension')}'")
-    connection.execute(f"ATTACH '{generation.catalog_of(home, 1)}' AS tablelens (READ_ONLY)")
-    connection.execute(f"ATTACH '{home / 'peer.duckdb'}' AS peer (READ_ONLY)")
+    library = build_extension(home / "extension")
     found: dict = {"columns": len(view), "queries": count}
     for mode in MODES:
-        asked = f"SELECT * FROM tablelens.joins(?, k := 10, mode := '{mode}')"
-        found[f"extension_{mode}"] = timed(lambda name, q=asked: connection.execute(q, [name]).fetchall(), few)
         found[f"python_{mode}"] = timed(lambda name, m=mode: lake.joins(name, k=10, mode=m), few)
-        found[f"batch_{mode}"] = batch(connection, mode, names[:BATCH])
+    for more, config in (("", {"threads": "1"}), ("_all_threads", {})):
+        measure_extension(found, more, library, home, config, few, names[:BATCH])
+    connection = duckdb.connect(config={"threads": "1"})
+    connection.execute(f"ATTACH '{home / 'peer.duckdb'}' AS peer (READ_ONLY)")
     vectors = [lake.query(name).vector.tolist() for name in names[:10]]
     exact = PEER.format(view.generation.vectors.dimension)
     found["array_cosine_distance"] = timed(lambda v: connection.execute(exact, [v]).fetchall(), vectors)
+    return found
+
+
+def measure_extension(found: dict, more: str, library: Path, home: Path, config: dict, few: list, many: list) -> None:
+    """One by one and together, in a process's own DuckDB of this configuration.
+
+    Read in a process of its own: the extension takes the number of threads when it is first loaded.
+    """
+    script, asked = [sys.executable, __file__, str(home), "--ask"], json.dumps([str(library), config, few, many])
+    told = json.loads(subprocess.run(script, check=True, input=asked, stdout=subprocess.PIPE, text=True).stdout)
+    found.update({name.format(more=more): value for name, value in told.items()})
+
+
+def ask(home: Path, library: str, config: dict, few: list[str], many: list[str]) -> dict:
+    """What ``measure_extension`` wants, by name."""
+    os.environ["TABLELENS_HOME"] = str(home)
+    connection = duckdb.connect(config={"allow_unsigned_extensions": "true"} | config)
+    connection.execute(f"LOAD '{library}'")
+    connection.execute(f"ATTACH '{generation.catalog_of(home, 1)}' AS tablelens (READ_ONLY)")
+    found = {}
+    for mode in MODES:
+        asked = f"SELECT * FROM tablelens.joins(?, k := 10, mode := '{mode}')"
+        found[f"extension{{more}}_{mode}"] = timed(lambda name, q=asked: connection.execute(q, [name]).fetchall(), few)
+        connection.execute(f"PREPARE {mode} AS {asked.replace('?', '$1')}")
+        found[f"prepared{{more}}_{mode}"] = timed(
+            lambda name, m=mode: connection.execute(f"EXECUTE {m}({literal(name)})").fetchall(), few
+        )
+        found[f"batch{{more}}_{mode}"] = batch(connection, mode, many)
     return found
 
 
@@ -130,10 +161,13 @@ def batch(connection, mode: str, names: list[str]) -> dict[str, float]:
     asked = f"""SELECT q.name, j.* FROM (SELECT unnest(?::VARCHAR[]) AS name) AS q,
         LATERAL (FROM tablelens.joins(q.name, k := 10, mode := '{mode}')) AS j"""
     connection.execute(asked, [names]).fetchall()
-    wall, work = time.perf_counter(), time.process_time()
-    connection.execute(asked, [names]).fetchall()
-    wall, work = time.perf_counter() - wall, time.process_time() - work
-    return {"p50_ms": round(1e3 * wall / len(names), 3), "cpu_ms": round(1e3 * work / len(names), 3)}
+    walls, works = [], []
+    for _ in range(BATCHES):
+        wall, work = time.perf_counter(), time.process_time()
+        connection.execute(asked, [names]).fetchall()
+        walls.append((time.perf_counter() - wall) / len(names))
+        works.append((time.process_time() - work) / len(names))
+    return {"p50_ms": round(1e3 * float(np.median(walls)), 3), "cpu_ms": round(1e3 * float(np.median(works)), 3)}
 
 
 def as_markdown(found: dict) -> str:
@@ -144,17 +178,19 @@ def as_markdown(found: dict) -> str:
         "",
         "Written by `benchmarks/sql.py`: median milliseconds a query, ",
     ]
-    lines[-1] += f"{found['queries']} queries, warm, one thread."
+    lines[-1] += f"{found['queries']} queries, warm, one thread unless said otherwise."
     lines += [""]
     lines += ["| | wall | processor |", "|---|---|---|"]
-    lines += [f"| {name.replace('_', ' ', 1)} | {found[name]['p50_ms']} | {found[name]['cpu_ms']} |" for name in ways]
+    lines += [f"| {name.replace('_', ' ')} | {found[name]['p50_ms']} | {found[name]['cpu_ms']} |" for name in ways]
     lines += ["", "| ratio, by processor time | equi | auto |", "|---|---|---|"]
-    for label, over, under in (
-        ("extension over Python", "extension_{}", "python_{}"),
-        ("exact scan in SQL over extension", "array_cosine_distance", "extension_{}"),
-        ("one by one over 1,000 in one statement", "extension_{}", "batch_{}"),
+    for label, over, under, by in (
+        ("extension over Python", "extension_{}", "python_{}", "cpu_ms"),
+        ("prepared, over Python", "prepared_{}", "python_{}", "cpu_ms"),
+        ("exact scan in SQL over extension", "array_cosine_distance", "extension_{}", "cpu_ms"),
+        ("one by one over 1,000 in one statement", "extension_{}", "batch_{}", "cpu_ms"),
+        ("the same with a thread a core, by wall clock", "extension_all_threads_{}", "batch_all_threads_{}", "p50_ms"),
     ):
-        ratios = [found[over.format(m)]["cpu_ms"] / max(found[under.format(m)]["cpu_ms"], 1e-9) for m in MODES]
+        ratios = [found[over.format(m)][by] / max(found[under.format(m)][by], 1e-9) for m in MODES]
         lines.append(f"| {label} | " + " | ".join(f"{ratio:.2f}" for ratio in ratios) + " |")
     facts = "; ".join(f"{name} {value}" for name, value in found["machine"].items() if value)
     return "\n".join([*lines, "", f"{facts}; load {found['load']}."]) + "\n"
@@ -166,7 +202,11 @@ def main() -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--ask", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.ask:
+        print(json.dumps(ask(args.home, *json.load(sys.stdin))))
+        return
     prepare(args.home)
     found = measure(args.home, args.queries) | {"machine": machine(), "load": load()}
     print(as_markdown(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -64,8 +65,8 @@ def _sources(view: LakeView) -> tuple[pa.Table, pa.Table]:
         source, table_id = view.source(place), int(view.table_ids[place])
         sources.append((table_id, source.sql, source.text))
         if source.renamed:
-            named = ((view.ref(int(at)), int(at)) for at in view.places_of(table_id))
-            renamed += [(ref.id, source.renamed[ref.column]) for ref, _ in named if ref.column in source.renamed]
+            refs = (view.ref(int(at)) for at in view.places_of(table_id))
+            renamed += [(ref.id, source.renamed[ref.column]) for ref in refs if ref.column in source.renamed]
     return _table(sources, SOURCES), _table(renamed, RENAMED_COLUMNS)
 
 
@@ -75,6 +76,6 @@ def _letters() -> pa.Table:
     return _table(list(unusual_letters(composed).items()), LETTERS)
 
 
-def _table(rows: list[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
+def _table(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
     columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
     return pa.table([pa.array(list(column), field.type) for column, field in zip(columns, schema, strict=True)], schema)

@@ -1,4 +1,4 @@
-"""The SQL of a pair of columns: the same text from Python, the command line, REST and SQL, with an index and without."""
+"""The SQL of a pair of columns: the same text from Python, command line, REST and SQL, with and without an index."""
 
 import itertools
 import json
