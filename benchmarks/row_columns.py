@@ -118,6 +118,23 @@ ABOUT = {
 }
 
 
+AGAINST = dict.fromkeys(("incremental", "transfer"), "ours less the best simple one") | {"zero_shot": "ours less .5"}
+
+
+def against(task, runs):
+    """Ours less the simple model with the highest mean, split by split; of zero-shot less what chance gives."""
+    ours = np.array([run["ours"] for run in runs])
+    if task == "zero_shot":
+        return shown(ours - 0.5, "+")
+    best = max(BASELINES, key=lambda name: np.mean([run[name] for run in runs]))
+    return f"{shown(ours - [run[best] for run in runs], '+')} ({best})"
+
+
+def shown(values, sign=""):
+    mean, reach = interval(values)
+    return f"{mean:{sign}.3f} ± {reach:.3f}"
+
+
 def written(store):
     """The figures as Markdown."""
     found = store.read()
@@ -126,11 +143,12 @@ def written(store):
         if task not in found:
             continue
         names = list(next(iter(next(iter(found[task].values())).values())))
-        text += f"\n## {about}\n\n| data | splits | {' | '.join(name.replace('_', ' ') for name in names)} | paper |\n"
-        text += "|---|---|" + "---|" * (len(names) + 1) + "\n"
+        headings = [*(name.replace("_", " ") for name in names), AGAINST[task], "paper"]
+        text += f"\n## {about}\n\n| data | splits | {' | '.join(headings)} |\n|---|---|{'---|' * len(headings)}\n"
         for data, runs in found[task].items():
-            cells = ["{:.3f} ± {:.3f}".format(*interval([run[name] for run in runs.values()])) for name in names]
-            text += f"| {data} | {len(runs)} | {' | '.join(cells)} | {PAPER[task][data]['TransTab']} |\n"
+            cells = [shown([run[name] for run in runs.values()]) for name in names]
+            cells.append(f"{against(task, list(runs.values()))} | {PAPER[task][data]['TransTab']:.3f}")
+            text += f"| {data} | {len(runs)} | {' | '.join(cells)} |\n"
     store.path.with_suffix(".md").write_text(text)
 
 
@@ -154,6 +172,7 @@ def main():
                 if not store.has(task, data.name, str(seed)):
                     store.put([task, data.name, str(seed)], TASKS[task](data, seed))
                     written(store)
+    written(store)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import t as student
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -141,9 +142,9 @@ def peer(data, seed, transtab, epochs=100):
 
 
 def interval(values):
-    """Mean and half-width of the 95 % interval over splits."""
-    v = np.array(values)
-    return float(v.mean()), float(1.96 * v.std(ddof=1) / np.sqrt(len(v))) if len(v) > 1 else float("nan")
+    """Mean and half-width of the 95 % interval (Student's) over splits."""
+    v, n = np.array(values), len(values)
+    return float(v.mean()), float(student.ppf(0.975, n - 1) * v.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
 
 
 def shown(values):

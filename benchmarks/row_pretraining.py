@@ -111,6 +111,7 @@ def main():
                 if not store.has("runs", name, loss, str(seed)):
                     store.put(["runs", name, loss, str(seed)], measured(data, seed, how))
                     written(store)
+    written(store)
 
 
 if __name__ == "__main__":
