@@ -286,9 +286,9 @@ CREATE MACRO tablelens.main.hits(
 ) AS TABLE
 WITH request AS (
     SELECT reference::VARCHAR AS reference, outside::VARCHAR[] AS outside, its_name::VARCHAR AS name,
-           its_title::VARCHAR AS title, pair::VARCHAR AS pair, k::INTEGER AS most, mode::VARCHAR AS way,
+           its_title::VARCHAR AS title, pair::VARCHAR AS pair, coalesce(k, 10)::INTEGER AS most, coalesce(mode, 'auto')::VARCHAR AS way,
            lake::VARCHAR AS in_lake, tables::VARCHAR AS in_tables, kind::VARCHAR AS of_kind,
-           per_table::INTEGER AS a_table, threshold::DOUBLE AS least
+           coalesce(per_table, 0)::INTEGER AS a_table, threshold::DOUBLE AS least
 )
 SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_normalize(NULL)') THEN '
     SELECT unnest(tablelens.main.opened(x.answer), recursive := true) FROM (SELECT tablelens_hits(
@@ -318,7 +318,7 @@ CREATE MACRO tablelens.main.joins_with(
     threshold := NULL
 ) AS TABLE
 SELECT * EXCLUDE (id, sql, steps) FROM tablelens.main.hits(NULL, (
-        SELECT list(x.cell::VARCHAR) FROM (SELECT COLUMNS(lambda c: c = of_column) AS cell FROM query_table(of_table)) AS x
+        SELECT list(x.cell::VARCHAR) FROM (SELECT COLUMNS(lambda c: lower(c) = lower(of_column)) AS cell FROM query_table(of_table)) AS x
     ), of_column, of_table, NULL, k, mode, lake, tables, kind, per_table, threshold);
 
 -- For each column the columns of other tables that hold at least half of its values, counted on whole sets. Ask it for

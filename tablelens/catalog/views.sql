@@ -6,7 +6,7 @@ SELECT l.id, l.name AS lake, l.root,
        (SELECT count(*) FROM table_rows t WHERE t.lake_id = l.id) AS tables,
        (SELECT count(*) FROM column_rows c WHERE c.lake_id = l.id) AS columns,
        (SELECT count(*) FROM files f WHERE f.lake_id = l.id AND f.reason <> '') AS failed,
-       (SELECT max(r.finished_at) FROM crawls r WHERE r.lake_id = l.id) AS crawled
+       (SELECT max(coalesce(r.finished_at, r.started_at)) FROM crawls r WHERE r.lake_id = l.id) AS crawled
 FROM lake_rows l;
 
 CREATE VIEW tablelens.main.tables AS

@@ -7,6 +7,7 @@ import time
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import accumulate
 from typing import Any
 
 from rich.console import Console as RichConsole
@@ -20,6 +21,8 @@ from tablelens.types import Answer, Bridge, CellMatching, CompositeAnswer, Compo
 BAR = 5
 FILE_WIDTH = 110
 """Characters of a line where the answer goes to a file or a pipe."""
+GAP = 2
+"""Characters between the columns of a table."""
 WHOLE = 38
 """Characters of a cell that are never folded for the sake of the columns that give way."""
 
@@ -65,6 +68,23 @@ def table(
     for row in cells:
         grid.add_row(*row)
     Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH).print(grid)
+
+
+def fitting(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """How many of the columns a table has room for in a line; at least one."""
+    widths: list[list[int]] = [[plain(cell).cell_len for cell in row] for row in (headings, *rows)]
+    room = int(Console().width) if sys.stdout.isatty() else FILE_WIDTH
+    ends = accumulate(max(column) + GAP for column in zip(*widths, strict=True))
+    return max(len([end for end in ends if end - GAP <= room]), 1)
+
+
+def record(headings: Sequence[str], row: Sequence[object]) -> None:
+    """Print one row, a line a column."""
+    cells = [safe(str(cell), "\n") for cell in row]
+    room = max(map(len, headings))
+    for heading, cell in zip(headings, cells, strict=True):
+        lines = cell.replace("\n", "\n" + " " * (room + 2))
+        sys.stdout.write(f"{safe(heading):<{room}}  {lines}".rstrip() + "\n")
 
 
 def bar(share: float) -> str:

@@ -61,10 +61,21 @@ def _show(answers: Iterable[tuple[list[str], Rows]], as_csv: bool, as_json: bool
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerows([names, *rows])
         elif names:
-            numbers = [i for i in range(len(names)) if rows and isinstance(rows[0][i], int | float)]
-            show.table(names, ([_cell(cell) for cell in row] for row in rows[:SHOWN]), numbers)
+            _table(names, [[_cell(cell) for cell in row] for row in rows[:SHOWN]])
             if len(rows) > SHOWN:
                 click.echo(f"… {len(rows) - SHOWN:,} more rows", err=True)
+
+
+def _table(names: list[str], rows: list[list[object]]) -> None:
+    """Rows as a table of the columns that fit; a single row that does not is written a line a column."""
+    fit = show.fitting(names, rows)
+    if len(rows) == 1 and (fit < len(names) or any(show.plain(cell).plain != str(cell) for cell in rows[0])):
+        show.record(names, rows[0])
+        return
+    numbers = [i for i in range(fit) if rows and isinstance(rows[0][i], int | float)]
+    show.table(names[:fit], (row[:fit] for row in rows), numbers)
+    if fit < len(names):
+        click.echo(f"… {len(names) - fit} more columns: {', '.join(names[fit:])}; --csv has all", err=True)
 
 
 def _cell(cell: object) -> object:

@@ -26,3 +26,17 @@ def test_the_command_says_what_was_wrong(ask):
     done = ask("sql", "-c", "FROM tablelens.joins('shop/orders.no')")
     assert (done.code, done.out) == (2, "")
     assert "unknown column 'shop/orders.no'\nHint: columns of shop/orders: order_id, customer_id" in done.err
+
+
+def test_what_a_line_has_no_room_for_is_not_lost(ask):
+    wide = ask("sql", "-c", "FROM tablelens.profiles")
+    (line,) = [line for line in wide.err.splitlines() if "more columns" in line]
+    assert "histogram_counts" in line
+    assert "histogram_counts" not in wide.out
+    one = ask("sql", "-c", "FROM tablelens.evidence('shop/orders.customer_id', 'shop/customers.customer_id')").out
+    told = dict(line.split(None, 1) for line in one.splitlines() if not line.startswith(" ") and " " in line)
+    assert told["containment"] == "1.0"
+    assert told["sql"] == "SELECT *"
+    assert one.rstrip().endswith('ON a."customer_id" = b."customer_id"')
+    long = "x" * 200
+    assert long in ask("sql", "-c", f"SELECT '{long}' AS t").out
