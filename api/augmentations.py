@@ -34,7 +34,9 @@ class AugmentationWanted(msgspec.Struct, kw_only=True, forbid_unknown_fields=Tru
 
     table: Annotated[str, Meta(description="id of a table", examples=["llhjtmzu6xksl7vh"])]
     target: Annotated[str, Meta(description="the name of the column that is to be predicted")]
-    metric: Annotated[Literal["auc", "accuracy", "r2"] | None, Meta(description="null: what fits the target")] = None
+    metric: Annotated[
+        Literal["auc", "accuracy", "r2", "spearman"] | None, Meta(description="null: auc or r2, as fits")
+    ] = None
     budget: Annotated[float, Meta(gt=0, le=MOST_SECONDS, description="seconds")] = 300.0
     judge: Annotated[
         Literal["both", "trees"], Meta(description="trees alone is much quicker; both asks TransTab too")

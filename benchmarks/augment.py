@@ -3,7 +3,7 @@
     python benchmarks/augment.py sample_lake --home /tmp/home
     python benchmarks/augment.py sample_lake --home /tmp/home --judge both --tasks media/film_reviews:score
     python benchmarks/augment.py REPOSITORIES --home HOME --tasks repositories --judge both
-    python benchmarks/augment.py LAKE --home HOME --tasks 'TABLE:TARGET,TABLE:TARGET'
+    python benchmarks/augment.py LAKE --home HOME --tasks 'TABLE:TARGET,TABLE:TARGET@spearman'
 
 LAKE is crawled into HOME where it was not yet. Without ``--tasks`` those of the sample lake are taken, of which it is
 known what should help; ``repositories`` are tasks on a lake of public repositories, a folder each. The noise: a base
@@ -34,10 +34,12 @@ TASKS = {
     "aviation/flights_2008:count": "the type of the airport, large or medium",
     "society/health_income:health": "fertility by country, of a third of the countries",
     "world/countries:population": "population by country and year; a few giants make r2 worthless, so nothing is sure",
+    "world/countries:population@spearman": "population by country and year",
 }
 """Table and target, and what should help."""
 REPOSITORIES = {
-    "uk_local_authority_names_and_codes/04_la_area_pop:pop-2020": "its kind and region; others tell the target",
+    "uk_local_authority_names_and_codes/04_la_area_pop:pop-2020": "its kind and region; two tables tell the target",
+    "uk_local_authority_names_and_codes/04_la_area_pop:pop-2020@spearman": "its kind and region",
     "baseballdatabank/Managers:plyrMgr": "years of birth and of the last game by person: who manages while he plays",
     "ourairports-data/runways:lighted": "radio frequencies by airport",
     "baseballdatabank/Salaries:salary": "year of the first game and awards by person",
@@ -47,9 +49,15 @@ ourairports-data, uk_local_authority_names_and_codes and un-locode: 344 tables."
 NOISE_TABLES, NOISE_KEYS, NOISE_ROWS = 12, 80, 500
 
 
+def parts_of(task):
+    """Table, target, and the metric or None."""
+    name, _, metric = task.partition("@")
+    return *name.rsplit(":", 1), metric or None
+
+
 def lifted(lake, task, judge, budget):
-    table, target = task.rsplit(":", 1)
-    found = lake.augment(table, target, rows=judge == "both", budget=budget)
+    table, target, metric = parts_of(task)
+    found = lake.augment(table, target, metric=metric, rows=judge == "both", budget=budget)
     return document(found) | {"sql": bool(found.sql)}
 
 
@@ -89,7 +97,7 @@ def written(found, path):
     """The figures as Markdown and JSON."""
     text = HEAD.format(machine=machine())
     for task, made in found["tasks"].items():
-        table, target = task.rsplit(":", 1)
+        table, target, _ = parts_of(task)
         text += f"\n## {target} of {table} ({made['metric']})\n\n"
         known = (TASKS | REPOSITORIES).get(task)
         text += f"What should help: {known}.\n\n" if known else ""

@@ -259,7 +259,7 @@ class Lake(OpenHome):
         Args:
             table: a table of the lake by its name, a file by its ``Path``, or a frame.
             target: the column that is to be predicted.
-            metric: ``auc``, ``accuracy`` or ``r2``; None takes what fits the target.
+            metric: ``auc``, ``accuracy``, ``r2`` or ``spearman``; None takes ``auc`` or ``r2``, as fits the target.
             budget: seconds.
             rows: whether TransTab judges too, beside trees; it takes most of the time.
             k: tables that are looked at for each column of the table.

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tablelens.augment.judges import metric_for
+from tablelens.augment.judges import METRICS, metric_for
 from tablelens.augment.search import Base
 from tablelens.errors import UnknownColumn, UsageError
 from tablelens.settings import Settings
@@ -34,7 +34,7 @@ def base_of(table: pa.Table, target: str, metric: str | None, settings: Settings
     known = values[kept]
     known = known.astype(np.float64) if data[target].type == pa.float64() else known.astype(str)
     chosen = metric_for(known, metric)
-    if chosen != "r2":
+    if METRICS[chosen] == "classes":
         known = known.astype(str) if known.dtype.kind != "f" else np.array([f"{value:g}" for value in known])
     return Base(data.filter(pa.array(kept)).drop_columns([target]), known, chosen)
 

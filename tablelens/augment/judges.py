@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from scipy.stats import rankdata, spearmanr
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
 from threadpoolctl import threadpool_limits
@@ -22,7 +23,8 @@ from tablelens.transtab.classifier import TransTabClassifier
 from tablelens.transtab.regressor import TransTabRegressor
 from tablelens.transtab.tables import numbers, texts
 
-METRICS = {"auc": "classes", "accuracy": "classes", "r2": "numbers"}
+METRICS = {"auc": "classes", "accuracy": "classes", "r2": "numbers", "spearman": "numbers"}
+"""Of ``spearman``, the correlation of ranks, models learn the target's ranks: a few giants do not outweigh all else."""
 CATEGORIES = 200
 """Distinct texts of a column that trees tell apart, the most frequent ones."""
 FEW = 10_000
@@ -52,6 +54,7 @@ class Trees:
     def scores(self, table: pa.Table, target: npt.NDArray[Any], folds: Sequence[Fold]) -> Floats:
         """A fresh model a fold."""
         features, categorical = coded(table)
+        learnt = learnt_as(self.metric, target)
         kind = HistGradientBoostingRegressor if METRICS[self.metric] == "numbers" else HistGradientBoostingClassifier
         found = []
         for train, test in folds:
@@ -59,7 +62,7 @@ class Trees:
             chosen = [text for text, there in zip(categorical, held, strict=True) if there]
             model = kind(random_state=self.seed, categorical_features=chosen, max_iter=60, early_stopping=False)
             with threadpool_limits(1 if len(train) < FEW else None):
-                model.fit(features[train][:, held], target[train])
+                model.fit(features[train][:, held], learnt[train])
             found.append(measured(self.metric, model, features[test][:, held], target[test]))
         return np.array(found)
 
@@ -75,15 +78,15 @@ class Rows:
 
     def scores(self, table: pa.Table, target: npt.NDArray[Any], folds: Sequence[Fold]) -> Floats:
         """The base's model of each fold, continued on the table."""
-        found = []
+        found, learnt = [], learnt_as(self.metric, target)
         for train, test in folds:
             rows = train.tobytes()
             if rows not in self._trained:
                 kind = TransTabRegressor if METRICS[self.metric] == "numbers" else TransTabClassifier
                 model = kind(members=1, epochs=self.epochs, recall=0, random_state=self.seed)
-                self._trained[rows] = model.fit(self.base.take(pa.array(train)), target[train])
+                self._trained[rows] = model.fit(self.base.take(pa.array(train)), learnt[train])
             model = copy.deepcopy(self._trained[rows]).set_params(epochs=max(self.epochs // 2, 1))
-            model.partial_fit(table.take(pa.array(train)), target[train])
+            model.partial_fit(table.take(pa.array(train)), learnt[train])
             found.append(measured(self.metric, model, table.take(pa.array(test)), target[test]))
         return np.array(found)
 
@@ -92,12 +95,24 @@ def measured(metric: str, model: Any, features: Any, target: npt.NDArray[Any]) -
     """The metric on rows that were held out."""
     if metric == "r2":
         return float(r2_score(target, model.predict(features)))
+    if metric == "spearman":
+        predicted = model.predict(features)
+        return float(spearmanr(target, predicted).statistic) if np.ptp(predicted) and np.ptp(target) else 0.0
     if metric == "accuracy":
         return float(accuracy_score(target, model.predict(features)))
     chances = model.predict_proba(features)
     if len(model.classes_) == 2:
         return float(roc_auc_score(target == model.classes_[1], chances[:, 1]))
     return float(roc_auc_score(target, chances, multi_class="ovr", labels=model.classes_))
+
+
+def learnt_as(metric: str, target: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The target as models learn it: for ``spearman`` its ranks, above 0 to 1.
+
+    >>> learnt_as("spearman", np.array([5.0, 7e9, 6.0, 5.0])).tolist()
+    [0.375, 1.0, 0.75, 0.375]
+    """
+    return rankdata(target) / len(target) if metric == "spearman" else target
 
 
 def coded(table: pa.Table) -> tuple[Floats, list[bool]]:

@@ -38,8 +38,7 @@ def leak(name: str, column: pa.ChunkedArray, target: npt.NDArray[Any], folds: Se
         return ""
     features = np.nan_to_num(coded(pa.table({name: column}))[0], nan=-1.0)
     score = float(np.mean([_alone(metric, features, target, fold) for fold in inner]))
-    word = "r2" if METRICS[metric] == "numbers" else metric
-    return f"{name} alone tells the target: {word} {score:.3f}" if score >= TELLS else ""
+    return f"{name} alone tells the target: {metric} {score:.3f}" if score >= TELLS else ""
 
 
 def _alone(metric: str, feature: npt.NDArray[np.float64], target: npt.NDArray[Any], fold: Fold) -> float:

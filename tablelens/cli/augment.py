@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 @click.argument("table", metavar="TABLE", required=False)
 @click.option("--file", "file", type=path_type(exists=True), help="A file outside the lake, instead of TABLE.")
 @click.option("--target", required=True, metavar="COLUMN", help="The column that is to be predicted.")
-@click.option("--metric", type=click.Choice(["auc", "accuracy", "r2"]), help="[default: what fits the target]")
+@click.option("--metric", type=click.Choice(["auc", "accuracy", "r2", "spearman"]),
+              help="spearman where a few giants outweigh all else.  [default: auc or r2, as fits]")  # fmt: skip
 @click.option("--budget", default=5.0, show_default=True, type=click.FloatRange(min=0, min_open=True), help="Minutes.")
 @click.option("--judge", type=click.Choice(["both", "trees"]), default="both", show_default=True,
               help="trees alone is much quicker; both asks TransTab too.")  # fmt: skip

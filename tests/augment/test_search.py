@@ -139,6 +139,20 @@ def test_numbers_are_predicted_too(world):
     assert found.trials[0].lifts["trees"].mean > 0
 
 
+def test_giants_do_not_outweigh_all_else_where_ranks_are_scored(world):
+    base, tables = world
+    sized = dict(zip(tables["sizes"]["shop"].to_pylist(), tables["sizes"]["size"].to_pylist(), strict=True))
+    noise = np.random.default_rng(1).normal(size=ROWS)
+    target = np.exp([4 * sized[name] + more for name, more in zip(base["shop"].to_pylist(), noise, strict=True)])
+    lifts = {}
+    for metric in ("r2", "spearman"):
+        made = base_of(base.append_column("people", pa.array(target)), "people", metric, Settings())
+        found = augment(made, [("shop", hit("sizes"))], lambda found: tables[found.column.table], rows=False)
+        lifts[metric] = found.trials[0].lifts["trees"]
+    assert not lifts["r2"].sure
+    assert lifts["spearman"].sure
+
+
 def test_bad_targets_are_named(world):
     base, _ = world
     with pytest.raises(UnknownColumn, match="sodl"):
