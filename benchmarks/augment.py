@@ -113,8 +113,15 @@ def written(found, path):
         tried = [trial for trial in made["trials"] if trial["lifts"]]
         text += f"\n{len(tried)} of {len(made['trials'])} joinable tables were tried, recommended: "
         text += (", ".join(made["recommended"]) or "none") + f"; {made['seconds']:.0f} s.\n"
+        for trial in tried:
+            if "transtab" in trial["lifts"]:
+                said = ", ".join(
+                    f"{judge} {one['mean']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"
+                    for judge, one in trial["lifts"].items()
+                )
+                text += f"\n{trial['table']} alone: {said}.\n"
         for trial in made["trials"]:
-            text += "".join(f"Left out: {why}.\n" for why in trial["left_out"].values() if "target" in why)
+            text += "".join(f"\nLeft out: {why}.\n" for why in trial["left_out"].values() if "target" in why)
     if found["noise"]:
         runs = found["noise"].values()
         text += f"\n## A lake of noise\n\n{len(runs)} lakes of {NOISE_TABLES} tables that join and tell nothing: "

@@ -7,7 +7,7 @@ and continued on each table with more columns; what it is compared with is itsel
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,6 +31,10 @@ FEW = 10_000
 """Rows below which more threads cost trees more than they bring."""
 Floats = npt.NDArray[np.float64]
 Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+
+
+class OutOfTime(Exception):
+    """A judge stopped, for the time that it may take is over."""
 
 
 class Judge(Protocol):
@@ -72,14 +76,22 @@ class Rows:
 
     name = "transtab"
 
-    def __init__(self, metric: str, base: pa.Table, seed: int = 0, epochs: int = 20) -> None:
-        self.metric, self.base, self.seed, self.epochs = metric, base, seed, epochs
+    def __init__(
+        self, metric: str, base: pa.Table, seed: int = 0, epochs: int = 20, late: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.metric, self.base, self.seed, self.epochs, self.late = metric, base, seed, epochs, late
         self._trained: dict[bytes, Any] = {}
 
     def scores(self, table: pa.Table, target: npt.NDArray[Any], folds: Sequence[Fold]) -> Floats:
-        """The base's model of each fold, continued on the table."""
+        """The base's model of each fold, continued on the table.
+
+        Raises:
+            OutOfTime: it got late before all folds were done.
+        """
         found, learnt = [], learnt_as(self.metric, target)
         for train, test in folds:
+            if self.late():
+                raise OutOfTime
             rows = train.tobytes()
             if rows not in self._trained:
                 kind = TransTabRegressor if METRICS[self.metric] == "numbers" else TransTabClassifier

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,7 @@ import pyarrow as pa
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from tablelens.augment.attach import NOTHING, attach, hashes
-from tablelens.augment.judges import METRICS, Fold, Judge, Rows, Trees
+from tablelens.augment.judges import METRICS, Fold, Judge, OutOfTime, Rows, Trees
 from tablelens.augment.leaks import leak
 from tablelens.augment.lift import Lift, lift
 from tablelens.errors import UsageError
@@ -39,8 +40,9 @@ MOST_ROWS = 20_000
 """Rows that scores are measured on, drawn at random where there are more."""
 JUDGED = 3
 """Candidates that the slower judge looks at."""
-SURE_SHARE = 0.6
-"""Share of the budget after which no further candidate is begun."""
+SURE_SHARE, FAST_SHARE = 0.6, 0.8
+"""Shares of the budget after which no further candidate is joined, and none judged by trees."""
+SPENT = "not tried: the budget was spent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +134,15 @@ def augment(
     extras: dict[int, pa.Table] = {}
     for trial in trials:
         if search.late(SURE_SHARE):
-            trial.reason = "not tried: the budget was spent"
+            trial.reason = SPENT
             continue
         told(f"{trial.hit.column.table}")
         extra = search.attached(trial, read)
         if extra is not None:
             extras[id(trial)] = extra
     tried = [trial for trial in trials if id(trial) in extras]
-    search.judge(Trees(base.metric, seed), tried, extras, judges=1 + rows)
+    search.judge(search.fast, tried, extras, judges=1 + rows)
+    tried = [trial for trial in tried if trial.lifts]
     if rows and tried:
         best = sorted(tried, key=lambda trial: -trial.lifts["trees"].mean)[:JUDGED]
         search.judge(search.slow, best, extras, judges=2, among=len(tried))
@@ -158,7 +161,7 @@ class _Search:
         check_target(self.target, METRICS[base.metric])
         self.sample = base.data.take(pa.array(self.places))
         self.fast: Judge = Trees(base.metric, seed)
-        self.slow: Judge = Rows(base.metric, self.sample, seed)
+        self.slow: Judge = Rows(base.metric, self.sample, seed, late=self.late)
         self._folds: dict[str, list[Fold]] = {}
         self._scores: dict[tuple[str, str, tuple[str, ...]], npt.NDArray[np.float64]] = {}
 
@@ -199,10 +202,14 @@ class _Search:
     ) -> None:
         """Put the judge's lift into each trial that there is time for."""
         for trial in trials:
-            if judge is self.slow and self.late():
+            if judge is self.fast and self.late(FAST_SHARE):
+                trial.reason = SPENT
+                continue
+            try:
+                before = self.scores(judge, [], trial.column)
+                after = self.scores(judge, [extras[id(trial)]], trial.column)
+            except OutOfTime:
                 return
-            before = self.scores(judge, [], trial.column)
-            after = self.scores(judge, [extras[id(trial)]], trial.column)
             trial.lifts[judge.name] = lift(before, after, RATIO, tried=judges * (among or len(trials)))
 
     def combine(self, trials: Sequence[Trial], extras: dict[int, pa.Table]) -> list[Trial]:
@@ -227,14 +234,19 @@ class _Search:
         count = min(max(len(chosen), 1), len(tried))
         random = [tried[place] for place in rng.permutation(len(tried))[:count]]
         choices = {"none": [], "recommended": list(chosen), "everything": list(tried), "random": random}
-        judges = [self.fast, *([self.slow] if rows and not self.late() else [])]
         column = (list(chosen) or list(tried))[0].column if tried else ""
+        scored: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
+        for judge in (self.fast, self.slow) if rows else (self.fast,):
+            with suppress(OutOfTime):
+                scored[judge.name] = {
+                    name: self.scores(judge, [extras[id(trial)] for trial in trials], column)
+                    for name, trials in choices.items()
+                }
         found = []
         for name, trials in choices.items():
-            scores = {judge.name: self.scores(judge, [extras[id(t)] for t in trials], column) for judge in judges}
-            lifts = {j.name: lift(self.scores(j, [], column), scores[j.name], RATIO, 3) for j in judges}
-            tables = tuple(trial.hit.column.table for trial in trials)
-            found.append(Outcome(name, tables, {key: float(value.mean()) for key, value in scores.items()}, lifts))
+            scores = {judge: float(of[name].mean()) for judge, of in scored.items()}
+            lifts = {judge: lift(of["none"], of[name], RATIO, 3) for judge, of in scored.items()}
+            found.append(Outcome(name, tuple(trial.hit.column.table for trial in trials), scores, lifts))
         return tuple(found)
 
     def folds(self, column: str) -> list[Fold]:

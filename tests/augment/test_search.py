@@ -1,5 +1,7 @@
 """What helps is found, what does not is not claimed, what gives the target away is left out."""
 
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -107,6 +109,18 @@ def test_few_keys_are_too_few_to_tell():
 def test_the_budget_is_kept_and_said(world):
     found = tried(world, ["sizes", "noise0"], budget=1e-9)
     assert {trial.reason for trial in found.trials} == {"not tried: the budget was spent"}
+
+
+def test_what_there_was_no_time_for_is_said(world, monkeypatch):
+    """A clock that moves on by a second whenever it is looked at: four are joined, two judged, none by TransTab."""
+    clock = itertools.count()
+    monkeypatch.setattr("tablelens.augment.search.time.perf_counter", lambda: float(next(clock)))
+    found = tried(world, ["sizes", "noise0", "noise1", "noise2"], rows=True, budget=8)
+    assert [set(trial.lifts) for trial in found.trials] == [{"trees"}, {"trees"}, set(), set()]
+    assert [trial.reason for trial in found.trials] == ["", "", *["not tried: the budget was spent"] * 2]
+    assert [trial.hit.column.table for trial in found.chosen] == ["sizes"]
+    assert [set(outcome.scores) for outcome in found.outcomes] == [{"trees"}] * 4
+    assert found.outcomes[2].tables == ("sizes", "noise0")
 
 
 def test_a_column_without_a_value_in_some_fold_does_no_harm():
