@@ -111,6 +111,12 @@ typedef struct Room {
 Room *take_room(Index *index);
 void give_room(Index *index, Room *room, bool clean);
 
+/* For qsort of numbers. */
+static inline int up32(const void *a, const void *b) {
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return x < y ? -1 : x > y;
+}
+
 typedef struct {
 	const uint32_t *at;
 	uint64_t count;

@@ -225,11 +225,6 @@ static int64_t count_allowed(Search *s, uint64_t values) {
 	return put;
 }
 
-static int up32(const void *a, const void *b) {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return x < y ? -1 : x > y;
-}
-
 /* Adds the common values to the counts of columns that could still be among the best. How many these are, -1 for damage. */
 static int64_t count_rivals(Search *s, const Reach *values, uint64_t rest, int64_t sure, int64_t count) {
 	uint32_t *heavy = malloc(rest * sizeof(uint32_t)), *kept = s->room->kept;
