@@ -24,7 +24,7 @@ from tablelens.errors import CatalogError
 SPEECH = 2
 """What the macros of a snapshot look for and what they were given: one of another number is to be written anew."""
 RENAMED = {"lakes": "lake_rows", "tables": "table_rows", "columns": "column_rows"}
-SCRIPTS = ("views.sql", "hash.sql", "cells.sql", "macros.sql")
+SCRIPTS = ("views.sql", "hash.sql", "cells.sql", "macros.sql", "pair.sql", "tables.sql")
 TABLE_NAMES = pa.schema([("name", pa.string()), ("table_id", pa.int64()), ("whole", pa.bool_())])
 NAME_WORDS = pa.schema([("name", pa.string()), ("words", pa.list_(pa.string()))])
 SOURCES = pa.schema([("table_id", pa.int64()), ("source", pa.string()), ("is_text", pa.bool_())])
@@ -89,9 +89,20 @@ def speak(path: Path, spoken: Spoken) -> None:
 
 def speaks(path: Path) -> bool:
     """Whether a snapshot is there and speaks as this tablelens does."""
+    if not path.is_file():
+        return False
+    with duckdb.connect(config={"python_enable_replacements": False}) as connection:
+        try:
+            connection.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS tablelens (READ_ONLY)")
+        except duckdb.Error:
+            return False
+        return speaks_in(connection)
+
+
+def speaks_in(connection: duckdb.DuckDBPyConnection) -> bool:
+    """The same of one that is attached as ``tablelens``."""
     try:
-        with duckdb.connect(path, read_only=True, config={"python_enable_replacements": False}) as connection:
-            return connection.execute("SELECT speech FROM made").fetchall() == [(SPEECH,)]
+        return connection.execute("SELECT speech FROM tablelens.made").fetchall() == [(SPEECH,)]
     except duckdb.Error:
         return False
 

@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from tablelens.catalog.snapshot import SPEECH
+from tablelens.catalog.snapshot import speaks_in
 from tablelens.discover.sql import literal
 from tablelens.errors import IndexFault, NotFound, TablelensError, UnknownColumn, UsageError
 from tablelens.index import generation
@@ -291,13 +291,6 @@ def _answer(kind: pa.StructType) -> str:
     return f"STRUCT(error VARCHAR, hits STRUCT({fields})[])"
 
 
-def _speaks(cursor: duckdb.DuckDBPyConnection) -> bool:
-    try:
-        return cursor.execute(f"SELECT speech FROM {DATABASE}.made").fetchall() == [(SPEECH,)]
-    except duckdb.Error:
-        return False
-
-
 def _attach(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
     """Attach a snapshot in the place of an older one.
 
@@ -315,6 +308,6 @@ def _attach(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
         cursor.execute(f"ATTACH {literal(str(snapshot))} AS {DATABASE} (READ_ONLY)").fetchall()
     except duckdb.Error as error:
         raise UsageError(f"cannot attach {snapshot}: {error}", "let the connection read this file") from error
-    if not _speaks(cursor):
+    if not speaks_in(cursor):
         cursor.execute(f"DETACH {DATABASE}").fetchall()
         raise IndexFault(f"{snapshot} was written by an older tablelens", "crawl again: no file is read anew")

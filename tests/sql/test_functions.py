@@ -167,6 +167,12 @@ def test_a_snapshot_of_an_older_tablelens(tmp_path, crawl, home):
     duckdb.connect(str(snapshot)).close()
     with duckdb.connect() as connection, pytest.raises(IndexFault, match="older tablelens"):
         register(connection, lake)
+    lake, again = crawl(tmp_path / "lake")
+    assert (again.read, again.generation) == (0, report.generation + 1)
+    with duckdb.connect() as connection:
+        register(connection, lake)
+    _, third = crawl(tmp_path / "lake")
+    assert third.generation == again.generation
 
 
 def test_embedding_is_the_query_vector(connection, crawled):
