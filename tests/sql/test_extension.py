@@ -333,6 +333,28 @@ def test_patterns_match_as_in_python(reader, pattern, text):
 # what is refused -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "",
+        "x",
+        "200 5",
+        "nan nan 0.6" + " nan" * 24,
+        "1e300 -1e300 0.6" + " 1e300" * 24,
+        "1 1 nan" + " 0" * 24,
+        "0 " * 26,
+    ],
+)
+def test_settings_that_no_catalogue_holds_do_no_harm(extension, crawled, settings):
+    connection = attached(extension, crawled)
+    asked = CALL.replace("':200 5 0.6' || repeat(' 0', 24)", "':' || ?").replace("'a.b'", "'shop/orders.customer_id'")
+    ((seal,),) = connection.execute(
+        "SELECT array_to_string(string_split(tablelens.answering(), ':')[:2], ':')"
+    ).fetchall()
+    for told in (seal, "", ":", "1:2", "9" * 3000):
+        assert len(connection.execute(asked, [told, settings]).fetchall()) == 1
+
+
 @pytest.mark.parametrize("name", ["../1:x", "/etc:x", "1", "", "1/../1:x", ":", "99999999999999999999:x", "1:x"])
 def test_no_path_comes_from_sql(extension, crawled, name):
     ((error,),) = attached(extension, crawled).execute(CALL, [name]).fetchall()

@@ -8,6 +8,11 @@
 
 const char *const KINDS[KINDS_KNOWN] = {"text", "integer", "decimal", "boolean", "date", "identifier", "categorical", "empty"};
 
+/* A whole number that a setting may be; 0 for others. */
+static int64_t whole_of(double number) {
+	return number >= 0 && number <= 1e6 ? (int64_t)number : 0;
+}
+
 /* What all requests are answered by, as the catalogue has it: generation, seal, then the settings and weights of a query. */
 static bool settings_of(const Column *args, idx_t row, char name[NAME_ROOM], Request *request, char *message) {
 	size_t length = 0;
@@ -31,8 +36,8 @@ static bool settings_of(const Column *args, idx_t row, char name[NAME_ROOM], Req
 		return false;
 	}
 	snprintf(name, NAME_ROOM, "%.*s", NAME_ROOM - 1, text);
-	request->candidates = (int64_t)numbers[0];
-	request->min_distinct = (int64_t)numbers[1];
+	request->candidates = whole_of(numbers[0]);
+	request->min_distinct = whole_of(numbers[1]);
 	request->threshold = numbers[2];
 	memcpy(request->weights, numbers + 3, sizeof(request->weights));
 	return true;
