@@ -21,6 +21,7 @@ from .access import LAKE, snapshot_of
 from .errors import documented
 from .parameters import (
     ColumnId,
+    Diversity,
     Format,
     K,
     Kind,
@@ -81,12 +82,13 @@ class ColumnController(Controller):
         kind: Kind = None,
         per_table: PerTable = 0,
         threshold: Threshold = None,
+        diversity: Diversity = 0.0,
     ) -> Answer:
         """Best first, each with its evidence and the SQL of the join. No hits is an answer: none found."""
         snapshot = snapshot_of(request)
         at_most("k", k, service.settings, "max_k")
         options: dict[str, Any] = {"k": k, "mode": mode, "lake": lake, "tables": tables, "kind": kind}
-        options |= {"per_table": per_table, "threshold": threshold}
+        options |= {"per_table": per_table, "threshold": threshold, "diversity": diversity}
         return await service.run(_joins, snapshot, snapshot.place(column_id), options)
 
     @get("/{column_id:str}/joins/{other_id:str}/evidence", operation_id="explainJoin",

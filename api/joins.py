@@ -33,6 +33,7 @@ class Wanted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     kind: str | None = None
     per_table: Annotated[int, Meta(ge=0)] = 0
     threshold: Annotated[float, Meta(ge=0, le=1)] | None = None
+    diversity: Annotated[float, Meta(ge=0, le=1, description="what it costs a hit to repeat an earlier one")] = 0.0
 
 
 class Values(Wanted, kw_only=True, forbid_unknown_fields=True):

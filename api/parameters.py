@@ -27,6 +27,7 @@ LakeName = Annotated[str | None, QueryParameter(name="lake", description="only i
 Tables = Annotated[str | None, QueryParameter(description="only in tables whose name matches this glob")]
 Kind = Annotated[str | None, QueryParameter(description="only columns of this kind")]
 PerTable = Annotated[int, QueryParameter(ge=0, description="at most this many hits a table; 0 for no limit")]
+Diversity = Annotated[float, QueryParameter(ge=0, le=1, description="what it costs a hit to repeat an earlier one")]
 Threshold = Annotated[float | None, QueryParameter(ge=0, le=1, description="least probability of a hit in mode auto")]
 Limit = Annotated[int, QueryParameter(ge=1, description="how many on a page; the setting max_k is the limit")]
 Cursor = Annotated[str | None, QueryParameter(description="`next` of the page before")]

@@ -189,6 +189,7 @@ class Evidence(Out):
     unmatched: Annotated[list[str], Meta(description="cells that do not")]
     error: Annotated[float, Meta(description="standard error of the containment, 0 where it is exact")]
     cosine: float | None = None
+    spread: Annotated[float | None, Meta(description="likeness of distributions, of numbers or dates")] = None
     bridge: Bridge | None = None
     matching: CellMatching | None = None
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from tablelens.discover.joins import Request, find_joins
 from tablelens.discover.query import query_of_place
 from tablelens.profile.names import name_similarity
+from tablelens.types import Mode
 
 from . import wire
 from .schemas import UnionHit, Unions
@@ -21,17 +22,19 @@ Pair = tuple[float, int, int]
 def find_unions(snapshot: Snapshot, number: int, k: int, threshold: float) -> Unions:
     """Tables that could stand below one.
 
-    Two columns are alike by the greater of Jaccard and cosine, averaged with the likeness of their names. Pairs are
+    Two columns are alike by the greatest of Jaccard, cosine and, of numbers and dates, the
+    likeness of their distributions, averaged with the likeness of their names. Pairs are
     taken greedily, the most alike first, each column once; a table's score is their sum over the columns of the larger
     table, so that a table that holds one common column among fifty is no union.
     """
     pairs: dict[int, list[Pair]] = defaultdict(list)
     for place in snapshot.places_of(number):
         query = query_of_place(snapshot.view, place)
-        request = Request(k=CANDIDATES, mode="auto", threshold=0.0, candidates=CANDIDATES)
+        mode: Mode = "auto" if query.spread is None else "semantic"  # which looks at distributions
+        request = Request(k=CANDIDATES, mode=mode, threshold=0.0, candidates=CANDIDATES)
         for hit in find_joins(query, request).hits:
             other = snapshot.place_of_ref(hit.column.id)
-            alike = max(hit.evidence.jaccard, hit.evidence.cosine or 0.0)
+            alike = max(hit.evidence.jaccard, hit.evidence.cosine or 0.0, hit.evidence.spread or 0.0)
             alike = (alike + name_similarity(query.name, hit.column.column)) / 2
             if alike >= ALIKE:
                 pairs[snapshot.number_of(other)].append((alike, place, other))

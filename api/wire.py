@@ -79,7 +79,7 @@ def evidence(snapshot: Snapshot, e: types.Evidence) -> out.Evidence:
     return out.Evidence(
         overlap=e.overlap, containment=e.containment, reverse_containment=e.reverse_containment, jaccard=e.jaccard,
         cardinality=e.cardinality, join_rows=e.join_rows, explosion=e.explosion, matched=list(e.matched),
-        unmatched=list(e.unmatched), error=e.error, cosine=e.cosine,
+        unmatched=list(e.unmatched), error=e.error, cosine=e.cosine, spread=e.spread,
         bridge=None if e.bridge is None else bridge(snapshot, e.bridge),
         matching=None if e.matching is None else matching(e.matching),
     )  # fmt: skip

@@ -6,8 +6,10 @@ PACK has queries*.parquet and qrels*.parquet, HOME is a home in which its tables
 says which table of the pack lies in which file. Candidates are those that mode auto proposes. A candidate counts as a
 partner as the pack defines it: it holds at least .3 of the query's values (jn), or of a semantic query at least half of
 the entities that they name in whatever form (sj). What the truth does not label is left out: columns outside its pool,
-and, of queries that are labelled by equality alone, candidates that meaning or a bridge proposes. The planted joins and
-tempting non-joins of the sample lake are added.
+and, of queries that are labelled by equality alone, candidates that meaning or a bridge proposes. Semantic queries come
+twice, each with half the weight: as mode auto sees them, and with the cells of the nearest candidates compared, as mode
+semantic does. The fuzzy pairs, a lake of their own, are compared too. The planted joins and tempting non-joins of the
+sample lake are added.
 
 Each weight is held at or above zero; those of CAPS below their share of containment's. Cross-validation holds out whole
 repositories. The loss is the log loss of the noisy-or, every query with the same weight.
@@ -27,9 +29,11 @@ import numpy as np
 import pyarrow.parquet as pq
 from scipy.optimize import minimize
 
+from tablelens.bench.fuzzy import fuzzy_lake
 from tablelens.discover.candidates import Candidates, propose, weigh_pair
 from tablelens.discover.evidence import Query
 from tablelens.discover.joins import Request, allowed_columns
+from tablelens.discover.matching import with_cells
 from tablelens.discover.query import query_of_place
 from tablelens.discover.rank import EQUALITY, WAYS, signs_of
 from tablelens.discover.view import FAMILIES
@@ -43,6 +47,8 @@ CAPS = {"cosine": 0.5, "name": 0.3, "key": 0.15}
 """Most that a sign of equality may weigh beside containment, whose unit is one logit."""
 PLANTED = 3.0
 """Weight of a planted pair of the sample lake; a query of the pack, all its candidates together, has 1."""
+COMPARED = "semantic, cells"
+"""Semantic queries with the cells of the nearest candidates compared."""
 FOLDS = 5
 SAMPLE_TRUTH = Path(__file__).parent.parent / "sample_lake" / "truth.json"
 SETS = (("equi", "", "qrels_full", "pool_text"), ("keys", "_keys", "qrels_keys_full", "pool_key"),
@@ -63,11 +69,14 @@ class Examples:
     @classmethod
     def of(cls, query: Query, found: Candidates, kept: np.ndarray, y: np.ndarray, weight: float, group: str, kind: str):
         """The candidates of one query."""
-        signs, n, has = signs_of(query, found), len(kept), found.form >= 0
-        bridge = np.zeros((n, signs["bridge"].shape[1]))
-        bridge[has] = signs["bridge"]
-        signs["bridge"] = bridge
-        applies = {"equality": np.ones(n, bool), "meaning": np.full(n, query.vector is not None), "bridge": has}
+        signs, n = signs_of(query, found), len(kept)
+        applies = {
+            "equality": np.ones(n, bool), "meaning": np.full(n, query.vector is not None),
+            "bridge": found.form >= 0, "cells": ~np.isnan(found.matched),
+        }  # fmt: skip
+        for way in ("bridge", "cells"):
+            some, signs[way] = signs[way], np.zeros((n, len(WAYS[way])))
+            signs[way][applies[way]] = some
         size = int(kept.sum())
         return cls(
             {way: signs[way][kept] for way in WAYS},
@@ -122,8 +131,23 @@ def collect(pack: Path, lake: Lake, paths: dict[str, str]) -> list[Examples]:
                 if pool:
                     kept &= np.array([pools.get(place, {}).get(pool, False) for place in places], bool)
                     kept &= (jn >= JN) | ~((found.form >= 0) | (np.nan_to_num(found.cosine) > MEANT))
-                y = (jn >= JN) | (sj >= SJ)
-                examples.append(Examples.of(query, found, kept, y, 1.0, repository[row["table_id"]], kind))
+                y, group = (jn >= JN) | (sj >= SJ), repository[row["table_id"]]
+                forms = {kind: found} | ({COMPARED: with_cells(query, found)} if kind == "semantic" else {})
+                for name, form in forms.items():
+                    examples.append(Examples.of(query, form, kept, y, 1 / len(forms), group, name))
+    return examples
+
+
+def fuzzy(folder: Path) -> list[Examples]:
+    """Columns spelled differently, each beside the columns of all other pairs; a pair is a group of its own."""
+    examples = []
+    with fuzzy_lake(folder, {}) as (lake, asked):
+        for right, row in enumerate(asked):
+            query = lake.outside_query(row["values"], row["column"])
+            request = Request(k=10, mode="semantic")
+            found = with_cells(query, propose(query, request, allowed_columns(query, request), 200))
+            y = np.array([int(Path(lake.view.value("table", p)).stem) == right for p in found.places.tolist()])
+            examples.append(Examples.of(query, found, np.ones(len(y), bool), y, 1.0, f"fuzzy {right}", "fuzzy"))
     return examples
 
 
@@ -163,13 +187,7 @@ def probabilities(theta: np.ndarray, examples: Examples) -> tuple[np.ndarray, di
 
 def fit(examples: Examples, ridge: float = 1e-4) -> np.ndarray:
     """Bias and weights of each way, end to end."""
-    share = examples.weight / examples.weight.sum()
-    y = examples.y
-
-    def whole(shares: np.ndarray) -> np.ndarray:
-        theta = shares.copy()
-        theta[list(CAPPED)] *= shares[1]
-        return theta
+    share, y = examples.weight / examples.weight.sum(), examples.y
 
     def loss(shares: np.ndarray) -> tuple[float, np.ndarray]:
         theta = whole(shares)
@@ -189,6 +207,13 @@ def fit(examples: Examples, ridge: float = 1e-4) -> np.ndarray:
     for place, cap in CAPPED.items():
         bounds[place] = 0, cap
     return whole(minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": 500}).x)
+
+
+def whole(shares: np.ndarray) -> np.ndarray:
+    """Weights of the capped signs, which are fitted as shares of containment's."""
+    theta = shares.copy()
+    theta[list(CAPPED)] *= shares[1]
+    return theta
 
 
 def folds_of(examples: Examples) -> np.ndarray:
@@ -213,13 +238,14 @@ def expected_calibration_error(p: np.ndarray, y: np.ndarray, weight: np.ndarray,
 def report(examples: Examples, p: np.ndarray, threshold: float, encoder: str, queries: int) -> str:
     """The reliability diagram, the errors and what thresholds do, as Markdown."""
     y, weight, kind = examples.y, examples.weight, examples.kind
-    sets = [name for name in ("equi", "keys", "semantic", "planted") if (kind == name).any()]
+    sets = [name for name in ("equi", "keys", "semantic", COMPARED, "fuzzy", "planted") if (kind == name).any()]
     errors = {name: expected_calibration_error(p[kind == name], y[kind == name], weight[kind == name]) for name in sets}
     lines = [
         "# Calibration\n",
-        f"{queries} queries and planted pairs, {len(y):,} labelled candidates, {np.average(y, weights=weight):.1%} "
-        f"partners; encoder {encoder}. Predictions are those of folds that hold out whole repositories "
-        f"({FOLDS} folds). Written by `python benchmarks/calibrate.py PACK HOME MAP --report REPORT`.\n",
+        f"{queries} queries and planted pairs (semantic queries twice), {len(y):,} labelled candidates, "
+        f"{np.average(y, weights=weight):.1%} partners; encoder {encoder}. Predictions are those of folds that hold "
+        f"out whole repositories ({FOLDS} folds). "
+        "Written by `python benchmarks/calibrate.py PACK HOME MAP --report REPORT`.\n",
         f"Expected calibration error: **{expected_calibration_error(p, y, weight):.3f}** "
         f"({', '.join(f'{name} {error:.3f}' for name, error in errors.items())}).\n",
         "## Reliability\n\n| predicted | observed | | candidates |\n| --- | --- | --- | --- |",
@@ -256,6 +282,8 @@ def main() -> None:
     args = parser.parse_args()
     lake = Lake.open(args.home)
     parts = collect(args.pack, lake, json.loads(args.map.read_text()))
+    if (args.pack / "fuzzy").is_dir():
+        parts += fuzzy(args.pack / "fuzzy")
     with tempfile.TemporaryDirectory() as scratch:
         parts += planted(SAMPLE_TRUTH, Path(scratch))
     examples = Examples.joined(parts)

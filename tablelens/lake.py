@@ -113,7 +113,8 @@ class Lake(OpenHome):
             k: how many hits at most.
             mode: ``auto`` ranks by probability, ``equi`` by containment, ``semantic`` by the angle of vectors,
                 ``deepjoin`` by vectors as the paper does.
-            options: fields of ``discover.joins.Request``: lake, tables, kind, per_table, threshold.
+            options: fields of ``discover.joins.Request``: lake, tables, kind, per_table, threshold,
+                diversity.
         """
         query = self.query(column) if isinstance(column, str) else self.outside_query(column, name, table)
         return self.answer(query, k=k, mode=mode, **options)

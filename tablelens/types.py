@@ -314,6 +314,8 @@ class Evidence:
     """The way over other tables, where more of the query's values arrive so than by equality."""
     matching: CellMatching | None = None
     """What the cells say one by one, where they were compared."""
+    spread: float | None = None
+    """How alike the distributions of two columns of numbers or dates are: 1 - the Kolmogorov-Smirnov distance."""
 
 
 @dataclass(frozen=True, slots=True)

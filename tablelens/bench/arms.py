@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -47,6 +48,28 @@ class ModeArm:
         answer = ground.lake.joins_at(ground.place_of[query.cid], k=k, mode=self.mode, threshold=self.threshold)
         ids = np.array([hit.column.id for hit in answer.hits], np.int64)
         return ground.cids_at(ground.view.generation.places(ids))
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideArm:
+    """A mode that is asked with the query's file, as if the lake did not hold it: nothing of the catalogue helps."""
+
+    ground: Ground
+    files: Path
+    mode: Mode
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return f"{self.mode}, from outside"
+
+    def rank(self, query: PackQuery, k: int, pool: str) -> list[int]:
+        """The hits' column ids; those of the query's own table, which the lake does hold, come with them."""
+        ground, place = self.ground, self.ground.place_of[query.cid]
+        view = ground.view
+        path, own = self.files / view.value("table", place), len(view.places_of(int(view.table_ids[place])))
+        answer = ground.lake.joins_of_file(path, view.value("column", place), k=k + own, mode=self.mode, threshold=0.0)
+        return ground.cids_at(view.generation.places(np.array([hit.column.id for hit in answer.hits], np.int64)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tablelens.profile.normalize import hash_values
 from tablelens.types import Hashes, Mode
 
 DEPTH = 10
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +43,42 @@ def fuzzy_scores(folder: Path, modes: Sequence[Mode], settings: dict[str, Any]) 
     Raises:
         NotFound: pairs.parquet names a column that columns.parquet lacks.
     """
+    asked, held = _sides(folder)
+    with fuzzy_lake(folder, settings) as (lake, _):
+        return (*(_scored(lake, asked, mode) for mode in modes), *_baselines(asked, held))
+
+
+@contextmanager
+def fuzzy_lake(folder: Path, settings: dict[str, Any]) -> Iterator[tuple[Lake, list[Row]]]:
+    """A crawled lake with the right side of each pair as a table that is called by its number, and the left sides.
+
+    Raises:
+        NotFound: pairs.parquet names a column that columns.parquet lacks.
+    """
+    asked, held = _sides(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch) / "lake"
+        root.mkdir()
+        for i, row in enumerate(held):
+            pq.write_table(pa.table({row["column"]: pa.array(row["values"], pa.string())}), root / f"{i:04}.parquet")
+        lake = Lake.open(Path(scratch) / "home", **settings)
+        lake.crawl(root)
+        yield lake, asked
+
+
+def _sides(folder: Path) -> tuple[list[Row], list[Row]]:
+    """The columns that ask and those that answer, pair by pair."""
     pairs = read(folder / "pairs.parquet", ("case", "q_side", "x_side"))
     rows = read(folder / "columns.parquet", ("case", "side", "column", "values"))
     columns = {(row["case"], row["side"]): row for row in rows}
     for pair in pairs:
         if missing := [side for side in (pair["q_side"], pair["x_side"]) if (pair["case"], side) not in columns]:
             raise NotFound(f"fuzzy/columns.parquet has no {missing[0]} column of {pair['case']!r}")
-    with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch) / "lake"
-        root.mkdir()
-        for i, pair in enumerate(pairs):
-            row = columns[pair["case"], pair["x_side"]]
-            pq.write_table(pa.table({row["column"]: pa.array(row["values"], pa.string())}), root / f"{i:04}.parquet")
-        lake = Lake.open(Path(scratch) / "home", **settings)
-        lake.crawl(root)
-        asked = [columns[pair["case"], pair["q_side"]] for pair in pairs]
-        held = [columns[pair["case"], pair["x_side"]] for pair in pairs]
-        return (*(_scored(lake, asked, mode) for mode in modes), *_baselines(asked, held))
+    asked, held = ([columns[pair["case"], pair[side]] for pair in pairs] for side in ("q_side", "x_side"))
+    return asked, held
 
 
-def _scored(lake: Lake, asked: list[dict[str, Any]], mode: Mode) -> FuzzyScore:
+def _scored(lake: Lake, asked: list[Row], mode: Mode) -> FuzzyScore:
     rankings = []
     for row in asked:
         answer = lake.joins(row["values"], name=row["column"], k=DEPTH, mode=mode, threshold=0.0)
@@ -68,7 +86,7 @@ def _scored(lake: Lake, asked: list[dict[str, Any]], mode: Mode) -> FuzzyScore:
     return _means(mode, rankings)
 
 
-def _baselines(asked: list[dict[str, Any]], held: list[dict[str, Any]]) -> Iterator[FuzzyScore]:
+def _baselines(asked: list[Row], held: list[Row]) -> Iterator[FuzzyScore]:
     """Rankings by Jaccard of 3-grams and of names; ties in the order of the lake."""
     for name, set_of in ((GRAMS, _gram_set), (NAMES, _name_set)):
         postings = Postings.build([set_of(row) for row in held])
@@ -79,11 +97,11 @@ def _baselines(asked: list[dict[str, Any]], held: list[dict[str, Any]]) -> Itera
         yield _means(name, rankings)
 
 
-def _gram_set(row: dict[str, Any]) -> Hashes:
+def _gram_set(row: Row) -> Hashes:
     return grams(row["values"])
 
 
-def _name_set(row: dict[str, Any]) -> Hashes:
+def _name_set(row: Row) -> Hashes:
     return hash_values(words(row["column"]))
 
 

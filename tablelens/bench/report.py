@@ -21,8 +21,9 @@ that of hits which are no candidates of the truth and count as wrong. Own-table 
 `equi, other names`: partners that are called as the query is leave run and truth. `semantic hard`: candidates that
 equality would find (containment ≥ 0.3) leave both. `keys among keys`: columns outside the truth leave the run. `auto`
 ranks on below the threshold of what is shown; `auto, as shown` stops there. Where columns leave the run, a mode is
-asked for so many more hits (500 more for keys); `re-ranked 200` has its 200 candidates and no more. 3-grams are those
-of the cells that the catalogue keeps, names are compared by the Jaccard index of their words.\
+asked for so many more hits (500 more for keys); `re-ranked 200` has its 200 candidates and no more. `from outside` asks
+with the query's file, of which the catalogue then tells nothing. 3-grams are those of the cells that the catalogue
+keeps, names are compared by the Jaccard index of their words.\
 """
 
 

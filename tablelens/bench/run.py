@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tablelens.bench import metrics
-from tablelens.bench.arms import Arm, ModeArm, RerankArm
+from tablelens.bench.arms import Arm, ModeArm, OutsideArm, RerankArm
 from tablelens.bench.baselines import (
     ENCODE_BATCH,
     EnsembleArm,
@@ -36,6 +36,8 @@ from tablelens.progress import Progress, Silent
 from tablelens.types import Ids, Mode
 
 MODES: tuple[Mode, ...] = ("equi", "auto", "deepjoin", "semantic")
+OUTSIDE: tuple[Mode, ...] = ("auto", "deepjoin")
+"""Modes that are asked with the query's file too."""
 THRESHOLDS = (0.3, 0.7)
 WARM = 10
 DEEPER = 500
@@ -158,6 +160,9 @@ def run(folder: Path, options: Options, work: Path | None = None, progress: Prog
         own: list[Arm] = [*modes, shown, RerankArm(ground)]
         _warm_up(ground, modes)
         quality, speed = _measured(ground, own, options, told)
+        equi = next(one for one in pack.sets if one.name == "equi")
+        outside = [OutsideArm(ground, work / "lake", mode) for mode in OUTSIDE]
+        quality += [evaluate(ground, arm, equi, options.ks, told) for arm in outside]
         resident = resident_megabytes()
         more, faster, built, models = _baselines(ground, options, told)
         pairs = folder / "fuzzy"

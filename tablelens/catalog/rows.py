@@ -38,6 +38,9 @@ COLUMNS_SQL = """
     SELECT c.id, c.table_id, l.name AS lake, t.name AS "table", c.name AS "column", t.title, c.kind, c.family, c.texts,
            c.rows, c.nulls, c.distinct_values AS "distinct", c.density, c.is_key AS "key", c.excluded, c.exact,
            c.lengths, c.cells, c.null_words, t.part, t.format, t.reading,
+           CASE WHEN len(c.histogram_counts) > 0
+                THEN list_concat([c.histogram_edges[1], c.histogram_edges[-1]], c.histogram_counts::DOUBLE[])
+           END AS spread,
            (row_number() OVER (ORDER BY l.name, t.name, c.position, c.id))::INTEGER AS "order"
     FROM columns c JOIN tables t ON t.id = c.table_id JOIN lakes l ON l.id = c.lake_id ORDER BY c.id"""
 

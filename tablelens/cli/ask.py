@@ -35,6 +35,7 @@ from tablelens.lake import Lake
 @click.option("--kind", help="Only columns of this kind (text, integer, identifier, …).")
 @click.option("--per-table", type=int, help="At most this many hits a table.")
 @click.option("--threshold", type=float, help="Least probability of a hit in mode auto.")
+@click.option("--diversity", type=float, help="What it costs a hit to repeat values of one before it, 0 to 1.")
 @json_option
 @click.pass_context
 def joins(
@@ -84,7 +85,7 @@ def joins(
 
 def _by_key(lake: Lake, table: str | None, key: str, options: dict[str, Any], *, as_json: bool, others: bool) -> None:
     """Tables that match a composite key."""
-    unfit = [name for name in ("kind", "per_table", "threshold") if options.pop(name) is not None]
+    unfit = [name for name in ("kind", "per_table", "threshold", "diversity") if options.pop(name) is not None]
     if table is None or others or unfit or options.pop("mode") != "auto":
         raise UsageError(
             "--key takes TABLE, -k, --lake and --tables", "for example: tablelens joins world/cities --key country,year"

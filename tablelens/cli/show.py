@@ -178,6 +178,7 @@ def evidence(hit: Hit, left: str) -> None:
         ("reverse", f"{bar(e.reverse_containment)} {e.reverse_containment:.1%} of the values of {hit.column}"),
         ("Jaccard", f"{e.jaccard:.3f}"),
         ("cosine", "–" if e.cosine is None else f"{e.cosine:.3f}"),
+        *(() if e.spread is None else (("distribution", f"{bar(e.spread)} {e.spread:.1%} alike"),)),
         ("cardinality", e.cardinality),
         ("join", f"about {e.join_rows:,} rows, {e.explosion:g} for each row of the left table"),
         ("matched", ", ".join(e.matched) or "–"),
@@ -233,7 +234,7 @@ def hit_document(hit: Hit) -> dict[str, Any]:
         "overlap": e.overlap, "error": e.error, "cardinality": e.cardinality, "join_rows": e.join_rows,
         "explosion": e.explosion, "hub": hit.hub, "matched": list(e.matched), "unmatched": list(e.unmatched),
         "bridge": None if e.bridge is None else bridge_document(e.bridge),
-        "matching": None if e.matching is None else asdict(e.matching), "verdict": hit.verdict,
+        "matching": None if e.matching is None else asdict(e.matching), "spread": e.spread, "verdict": hit.verdict,
         "key": None if hit.key is None else _composite_hit_document(hit.key),
         "notes": list(hit.notes), "sql": hit.sql,
     }  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +12,15 @@ import numpy.typing as npt
 from tablelens.discover.allowed import Allowed
 from tablelens.discover.bridges import Bridged, Form, arrivals_at, bridged
 from tablelens.discover.evidence import Counted, Query, count
+from tablelens.discover.spread import spread_to
 from tablelens.index.postings import Overlaps
-from tablelens.types import Ids
+from tablelens.types import CellMatching, Ids
 
 if TYPE_CHECKING:
     from tablelens.discover.joins import Request
 
+DIRECT = 0.3
+"""Containment from which on a join by equal values is direct: it needs no bridge, and mode auto shows it first."""
 RARE = 0.02
 """Share of the columns with vectors below which filters let so little through that it is weighed vector by vector …"""
 WEIGHED = 50_000
@@ -37,16 +41,23 @@ class Candidates:
     form: Ids
     """The form that they arrive by, a place in ``forms``; -1 where there is no bridge."""
     forms: tuple[Form, ...]
+    cells: Mapping[int, CellMatching] = field(default_factory=dict)
+    """By place, of those whose cells were compared one by one."""
 
     @property
     def places(self) -> Ids:
         """The columns."""
         return self.counted.places
 
+    @property
+    def matched(self) -> Floats:
+        """Share of the query's cells that have a match, NaN where they were not compared."""
+        return np.array([self.cells[p].containment if p in self.cells else np.nan for p in self.places.tolist()])
+
     def take(self, order: npt.NDArray[np.integer]) -> Candidates:
         """Some of them, in a new order."""
-        arrays = (self.cosine[order], self.coverage[order], self.form[order])
-        return Candidates(self.counted.take(order), *arrays, self.forms)
+        cosine, coverage, form = self.cosine[order], self.coverage[order], self.form[order]
+        return replace(self, counted=self.counted.take(order), cosine=cosine, coverage=coverage, form=form)
 
 
 def propose(query: Query, request: Request, allowed: Allowed, wanted: int) -> Candidates:
@@ -59,6 +70,8 @@ def propose(query: Query, request: Request, allowed: Allowed, wanted: int) -> Ca
     if mode != "equi" and query.vector is not None:
         # whatever shares values is there already, so the vectors need not go as deep
         parts.append(_by_vector(query, request, allowed, wanted if mode == "deepjoin" else wanted // 2))
+    if mode == "semantic" and query.spread is not None:
+        parts.append(_by_spread(query, allowed, wanted // 2))
     over = bridged(query, wanted) if mode in ("auto", "semantic") else None
     if over is not None:
         parts.append(over.places[allowed.anyhow(over.places)])
@@ -91,7 +104,7 @@ def joined(left: Candidates, right: Candidates) -> Candidates:
     cosine, coverage, form = (
         np.concatenate([getattr(left, n), getattr(right, n)]) for n in ("cosine", "coverage", "form")
     )
-    return Candidates(Counted(*both), cosine, coverage, form, left.forms)
+    return Candidates(Counted(*both), cosine, coverage, form, left.forms, {**left.cells, **right.cells})
 
 
 def cosine_to(query: Query, places: Ids) -> Floats:
@@ -133,6 +146,13 @@ def _by_vector(query: Query, request: Request, allowed: Allowed, wanted: int) ->
         scores = scores / np.maximum(np.linalg.norm(generation.vectors.vectors(labels), axis=1), 1e-9)
     places = generation.places(labels)
     return places[np.lexsort((query.view.order[places], -np.round(scores, 6)))[:wanted]]
+
+
+def _by_spread(query: Query, allowed: Allowed, wanted: int) -> Ids:
+    """The columns of numbers or dates that are called as the query is, the most alike distributions first."""
+    places = query.view.namesakes(query.name)
+    places = places[allowed(places)]
+    return places[np.argsort(-np.nan_to_num(spread_to(query, places)), kind="stable")[:wanted]]
 
 
 def _nearest(query: Query, vector: Floats32, allowed: Allowed, wanted: int, share: float) -> tuple[Ids, Floats32]:

@@ -42,6 +42,8 @@ class Query:
     excluded: str = ""
     """Why the column joins with nothing, or nothing."""
     null_words: tuple[str, ...] = ()
+    spread: Floats | None = None
+    """The distribution of a column of numbers or dates, as ``discover.spread`` has it."""
 
     @cached_property
     def places(self) -> npt.NDArray[np.int64]:

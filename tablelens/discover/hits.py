@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,16 +31,21 @@ EXAMPLES = 3
 
 
 def make_hit(
-    query: Query, found: Candidates, i: int, score: float, probability: float, hub: float, verdict: bool | None
-) -> Hit:
-    """The i-th candidate as a hit."""
+    query: Query, found: Candidates, i: int, score: float, probability: float, hub: float, verdict: bool | None,
+    spread: float,
+) -> Hit:  # fmt: skip
+    """The i-th candidate as a hit; ``spread`` is the likeness of the distributions, NaN where there is none."""
     view, place = query.view, int(found.places[i])
     cosine = None if np.isnan(found.cosine[i]) else float(found.cosine[i])
     held = held_cells(query, place)
     bridge = None
     if found.form[i] >= 0 and found.coverage[i] > found.counted.containment[i]:
         bridge = bridge_to(query, found.forms[found.form[i]], place, float(found.coverage[i]))
-    evidence = evidence_of(query, found.counted, i, held, cosine, bridge)
+    evidence = replace(
+        evidence_of(query, found.counted, i, held, cosine, bridge),
+        matching=found.cells.get(place),
+        spread=None if np.isnan(spread) else round(spread, 6),
+    )
     made, said = join_sql(query, place, held, bridge)
     return Hit(
         column=view.ref(place),

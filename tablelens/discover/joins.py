@@ -11,21 +11,23 @@ import numpy as np
 import numpy.typing as npt
 
 from tablelens.discover.allowed import Allowed
-from tablelens.discover.candidates import Candidates, joined, propose, weigh, weigh_pair
+from tablelens.discover.candidates import DIRECT, Candidates, joined, propose, weigh, weigh_pair
+from tablelens.discover.diverse import diversified
 from tablelens.discover.evidence import Query
 from tablelens.discover.hits import make_hit
-from tablelens.discover.matching import of_kept_cells
+from tablelens.discover.matching import with_cells
 from tablelens.discover.rank import Calibration, hubness
+from tablelens.discover.spread import spread_to
 from tablelens.discover.view import LakeView
 from tablelens.errors import UsageError
 from tablelens.index.facts import FAMILIES
+from tablelens.profile.names import name_similarity
 from tablelens.types import Answer, Hit, Ids, Mode
 
 MODES: tuple[Mode, ...] = ("auto", "equi", "semantic", "deepjoin")
-DIRECT = 0.3
-"""Containment from which on a join by equal values is direct: it needs no bridge, and mode auto shows it first."""
-NEAR = 0.35
-"""Cosine from which on the cells of a join by meaning are worth a look."""
+RELATED = 0.5
+"""Score of a column of numbers with the query's name and distribution, in mode semantic: it measures the same thing,
+which makes it no join."""
 DETOUR = 0.7
 """What a join by meaning counts beside a direct one, in mode auto, and over numbers beside one over text."""
 Floats = npt.NDArray[np.float64]
@@ -44,6 +46,8 @@ class Request:
     """At most this many hits a table; 0 for no limit."""
     threshold: float = 0.6
     """Least probability of a hit in mode auto."""
+    diversity: float = 0.0
+    """What it costs a hit to hold the values of one before it, 0 to 1: see ``discover.diverse``."""
     candidates: int = 200
     min_distinct: int = 5
 
@@ -56,6 +60,8 @@ class Request:
             raise UsageError(f"per_table is {self.per_table}", "per_table is 0, for no limit, or more")
         if not 0 <= self.threshold <= 1:
             raise UsageError(f"threshold is {self.threshold}", "threshold is a probability, between 0 and 1")
+        if not 0 <= self.diversity <= 1:
+            raise UsageError(f"diversity is {self.diversity}", "diversity lies between 0, for none, and 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,6 @@ def find_joins(
     ranked = _rank(query, request, allowed, calibration or _calibration(query), judged)
     shown = _shown(query.view, ranked, request)
     hits = _hits(query, ranked, shown, judged)
-    if request.mode == "semantic":
-        hits = [_by_cells(query, int(ranked.candidates.places[i]), hit) for i, hit in zip(shown, hits, strict=True)]
     return Answer(
         query.table,
         query.name,
@@ -106,19 +110,11 @@ def find_joins(
     )
 
 
-def _by_cells(query: Query, place: int, hit: Hit) -> Hit:
-    """A hit that stands on meaning alone, with what the cells that the catalogue keeps say one by one."""
-    e = hit.evidence
-    if e.bridge is not None or e.containment >= DIRECT or (e.cosine or 0) < NEAR:
-        return hit
-    return replace(hit, evidence=replace(e, matching=of_kept_cells(query, place)))
-
-
 def explain_join(
     query: Query, place: int, calibration: Calibration | None = None, judged: Mapping[int, bool] | None = None
 ) -> Hit:
     """The evidence on one pair of columns, whether it would be found or not; arguments as ``find_joins``."""
-    candidates, judged = weigh_pair(query, place), judged or {}
+    candidates, judged = with_cells(query, weigh_pair(query, place)), judged or {}
     probability = (calibration or _calibration(query)).probability(query, candidates)
     probability = _judge(probability, candidates.places, judged)
     (hit,) = _hits(query, Ranked(candidates, probability, probability), [0], judged)
@@ -150,11 +146,13 @@ def _rank(
     query: Query, request: Request, allowed: Allowed, calibration: Calibration, judged: Mapping[int, bool]
 ) -> Ranked:
     wanted = request.k if request.mode in ("equi", "deepjoin") else max(request.k, request.candidates)
-    if request.per_table:
+    if request.per_table or request.diversity:
         wanted = max(wanted, 20 * request.k)
     found = propose(query, request, allowed, wanted)
     if judged:
         found = _with_verdicts(query, found, judged, allowed)
+    if request.mode == "semantic":
+        found = with_cells(query, found)
     probability = _judge(calibration.probability(query, found), found.places, judged)
     score = _score(query, request.mode, found, probability)
     if judged and request.mode != "equi":  # what people confirmed comes first
@@ -175,10 +173,20 @@ def _score(query: Query, mode: Mode, found: Candidates, probability: Floats) -> 
     if mode == "deepjoin":  # the index's own order
         return np.arange(len(probability), 0, -1, dtype=np.float64)
     direct = contained >= DIRECT
-    score = probability * (1 + np.where(direct, contained, np.maximum(contained, found.coverage))) / 2
+    arrives = np.maximum(np.maximum(contained, found.coverage), np.nan_to_num(found.matched))
+    score = probability * (1 + np.where(direct, contained, arrives)) / 2
+    if mode == "semantic" and query.spread is not None:
+        score = np.maximum(score, RELATED * _related(query, found.places))
     if query.family == "text":  # codes and names say more than numbers do
         score *= np.where(query.view.family[found.places] == FAMILIES.index("text"), 1, DETOUR)
     return score if mode == "semantic" else np.asarray(score * np.where(direct, 1, DETOUR))
+
+
+def _related(query: Query, places: Ids) -> Floats:
+    """Of columns of numbers or dates: likeness of the names times likeness of the distributions."""
+    names = query.view.names
+    alike = np.array([name_similarity(query.name, names[place]) for place in places.tolist()])
+    return np.asarray(alike * np.nan_to_num(spread_to(query, places)))
 
 
 def _alternating(order: Ids, direct: npt.NDArray[np.bool_]) -> Ids:
@@ -209,12 +217,17 @@ def _shown(view: LakeView, ranked: Ranked, request: Request) -> list[int]:
     """Places in the ranking of the hits to show."""
     shown: list[int] = []
     of_table: Counter[int] = Counter()
-    for i, place in enumerate(ranked.candidates.places.tolist()):
-        table = int(view.table_ids[place])
+    places = ranked.candidates.places
+    sure = ranked.probability >= (request.threshold if request.mode == "auto" else -1)
+    likely = np.flatnonzero(sure)
+    order = iter(likely.tolist())
+    if request.diversity:
+        chosen = diversified(view, places[likely], np.nan_to_num(ranked.score[likely]), request.diversity)
+        order = (int(likely[i]) for i in chosen)
+    for i in order:
+        table = int(view.table_ids[places[i]])
         if len(shown) == request.k:
             break
-        if request.mode == "auto" and ranked.probability[i] < request.threshold:
-            continue
         if request.per_table and of_table[table] >= request.per_table:
             continue
         of_table[table] += 1
@@ -223,7 +236,7 @@ def _shown(view: LakeView, ranked: Ranked, request: Request) -> list[int]:
 
 
 def _hits(query: Query, ranked: Ranked, shown: list[int], judged: Mapping[int, bool]) -> list[Hit]:
-    hub = hubness(query)
+    hub, alike = hubness(query), spread_to(query, ranked.candidates.places[shown])
     return [
         make_hit(
             query,
@@ -233,6 +246,7 @@ def _hits(query: Query, ranked: Ranked, shown: list[int], judged: Mapping[int, b
             float(ranked.probability[i]),
             hub,
             judged.get(int(ranked.candidates.places[i])),
+            float(spread),
         )
-        for i in shown
+        for i, spread in zip(shown, alike.tolist(), strict=True)
     ]

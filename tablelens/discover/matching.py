@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pyarrow.compute as pc
 
 from tablelens.discover import sql
+from tablelens.discover.candidates import DIRECT, Candidates
 from tablelens.discover.condition import Condition, Side, column_side, condition, query_side
 from tablelens.discover.evidence import Query
 from tablelens.match.cells import HOW, match_cells
 from tablelens.match.pairs import Pairs, pairs_table
 from tablelens.types import CellMatching, CellPair, Hit, JoinedBy
 
+NEAR = 0.35
+"""Cosine from which on the cells of a join by meaning are worth a look …"""
+COMPARED = 20
+"""… of so many candidates, the nearest."""
 EXAMPLES = 5
 SHOWN = 200
 """Letters of a cell that are shown."""
@@ -34,6 +40,16 @@ def worth_matching(query: Query, place: int, hit: Hit) -> bool:
     if query.excluded or view.value("excluded", place) or "date" in (query.family, view.value("family", place)):
         return False
     return e.error > 0 or e.containment < 1
+
+
+def with_cells(query: Query, found: Candidates) -> Candidates:
+    """Candidates of a query of text, the nearest of those that neither equality nor a bridge explains cell by cell."""
+    if query.family != "text":
+        return found
+    near = (found.form < 0) & (found.counted.containment < DIRECT) & (np.nan_to_num(found.cosine) >= NEAR)
+    worth = np.flatnonzero(near)
+    worth = worth[np.argsort(-found.cosine[worth], kind="stable")[:COMPARED]]
+    return replace(found, cells={place: of_kept_cells(query, place) for place in found.places[worth].tolist()})
 
 
 def of_kept_cells(query: Query, place: int) -> CellMatching:

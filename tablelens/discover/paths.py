@@ -15,12 +15,15 @@ from tablelens.discover.query import query_of_place
 from tablelens.discover.verdicts import judged
 from tablelens.discover.view import LakeView
 from tablelens.errors import UsageError
+from tablelens.index.facts import FAMILIES
+from tablelens.profile.names import name_similarity, says_identifier
 from tablelens.types import ColumnRef, Evidence, Hit, Verdict
 
 SURE = 0.5
 """Least probability of a join that a path may use."""
 SURE_NUMBERS = 0.9
-"""The same for columns of numbers, which meet by accident more often than a chain of joins can bear."""
+"""The same for columns of numbers, which meet by accident more often than a chain of joins can bear. Besides, their
+names must have a word in common, or both say that they tell things apart."""
 FAN_OUT = 60
 """Tables that the middle of a path of three joins may lead over, the surest first."""
 
@@ -86,13 +89,19 @@ class PathFinder:
         return self._edges[table]
 
     def _keep(self, best: dict[int, Step], place: int, hit: Hit) -> None:
-        if self.view.value("family", place) == "number" and hit.probability < SURE_NUMBERS and not hit.verdict:
+        if self.view.family[place] == FAMILIES.index("number") and not (hit.verdict or self._told_apart(place, hit)):
             return
         if hit.evidence.bridge is not None:  # its tables are steps of their own
             return
         other = int(self.view.table_ids[self._place(hit.column)])
         if other not in best or best[other].probability < hit.probability:
             best[other] = Step(self.view.ref(place), hit.column, hit.probability, hit.evidence)
+
+    def _told_apart(self, place: int, hit: Hit) -> bool:
+        """Whether a join of numbers is sure enough: by its probability, and by names that say so."""
+        left, right = self.view.names[place], hit.column.column
+        named = name_similarity(left, right) > 0 or (says_identifier(left) and says_identifier(right))
+        return named and hit.probability >= SURE_NUMBERS
 
     def _routes(self, start: int, goal: int, hops: int) -> list[tuple[Step, ...]]:
         ahead = self.joins_of(start)

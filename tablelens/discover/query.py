@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from tablelens.discover.evidence import Query
 from tablelens.discover.source import YOURS, Source
+from tablelens.discover.spread import spread_of
 from tablelens.discover.view import LakeView
 from tablelens.types import ColumnProfile, Vectors
 
@@ -35,6 +37,7 @@ def query_of_place(view: LakeView, place: int) -> Query:
         source=view.source(place),
         excluded=view.value("excluded", place),
         null_words=tuple(view.value("null_words", place)),
+        spread=_spread_at(view, place),
     )
 
 
@@ -58,4 +61,10 @@ def query_of_profile(
         source=source,
         excluded=profile.excluded,
         null_words=profile.null_words,
+        spread=spread_of(profile.histogram),
     )
+
+
+def _spread_at(view: LakeView, place: int) -> npt.NDArray[np.float64] | None:
+    (row,) = view.spreads(np.array([place]))
+    return None if np.isnan(row).any() else row

@@ -1,9 +1,10 @@
 """From evidence to one number: the probability that somebody wants this join.
 
-There are three ways in which a join can be right: the columns hold **equal** values, they hold the same things by
-**meaning**, or a **bridge** leads from one to the other. Each way has a logistic model over a few signs, each of which
-may only push one way; the probability that at least one of them holds is their noisy-or, 1 - (1-p)(1-q)(1-r). The
-weights were fitted on labelled joins (``benchmarks/calibrate.py``) and lie in ``calibration.json``, one set an encoder.
+There are four ways in which a join can be right: the columns hold **equal** values, they hold the same things by
+**meaning**, a **bridge** leads from one to the other, or their **cells** match one by one, where they were compared.
+Each way has a logistic model over a few signs, each of which may only push one way; the probability that at least one
+of them holds is their noisy-or, 1 - (1-p)(1-q)(1-r)(1-s). The weights were fitted on labelled joins
+(``benchmarks/calibrate.py``) and lie in ``calibration.json``, one set an encoder.
 
 Signs of equality: ``containment``, its logit, shrunk to nothing where few values back it, (overlap - ½) / (|Q| + ½);
 ``cosine`` of the vectors; ``name``, how alike the names are; ``key``, the candidate has a different value in every row;
@@ -18,6 +19,9 @@ Signs of a bridge: ``coverage``, as containment, of the values that arrive; ``fi
 the values of the candidate; ``witnesses``, the logarithm of how many bridge tables agree; ``single`` and ``apart``, how
 near to one-to-one the first is; ``size``, the logarithm of how many values back it; ``near_name`` and ``far_name``,
 whether the bridge's columns are called as query and candidate are; ``own``, the bridge is the query's own table;
+``cosine``.
+
+Signs of cells: ``matched``, as containment, of the query's cells that have a match, ``reverse``, of the candidate's;
 ``cosine``.
 """
 
@@ -39,7 +43,8 @@ Floats = npt.NDArray[np.float64]
 EQUALITY = ("containment", "cosine", "name", "key", "text", "sparse", "number_name", "partner")
 MEANING = ("cosine", "name", "both")
 BRIDGE = ("coverage", "fit", "witnesses", "single", "apart", "size", "near_name", "far_name", "own", "cosine")
-WAYS = {"equality": EQUALITY, "meaning": MEANING, "bridge": BRIDGE}
+CELLS = ("matched", "reverse", "cosine")
+WAYS = {"equality": EQUALITY, "meaning": MEANING, "bridge": BRIDGE, "cells": CELLS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +61,12 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The three ways."""
+    """The four ways."""
 
     equality: Way
     meaning: Way
     bridge: Way
+    cells: Way
 
     @classmethod
     @lru_cache(maxsize=16)
@@ -78,6 +84,8 @@ class Calibration:
             none *= 1 - self.meaning.probability(signs["meaning"])
         over = candidates.form >= 0
         none[over] *= 1 - self.bridge.probability(signs["bridge"])
+        compared = ~np.isnan(candidates.matched)
+        none[compared] *= 1 - self.cells.probability(signs["cells"])
         return 1 - none
 
 
@@ -86,7 +94,7 @@ def _way(fitted: dict[str, float], signs: tuple[str, ...]) -> Way:
 
 
 def signs_of(query: Query, candidates: Candidates) -> dict[str, Floats]:
-    """The signs of each way: (n, signs) of equality and meaning, of a bridge only for those that have one."""
+    """The signs of each way: (n, signs) of equality and meaning, of bridge and cells only for those that have them."""
     view, places, n = query.view, candidates.places, len(candidates.places)
     text = query.family == "text"
     alike = np.fromiter((name_similarity(query.name, view.names[p]) for p in places.tolist()), np.float64, n)
@@ -97,6 +105,7 @@ def signs_of(query: Query, candidates: Candidates) -> dict[str, Floats]:
         "equality": np.column_stack([*equality, alike * (not text), _partner(contained)]),
         "meaning": np.column_stack([cosine, alike, cosine * alike]),
         "bridge": _bridge_signs(query, candidates, cosine),
+        "cells": _cell_signs(query, candidates, cosine),
     }
 
 
@@ -133,6 +142,17 @@ def _bridge_signs(query: Query, candidates: Candidates, cosine: Floats) -> Float
             cosine[over],
         ]
     )
+
+
+def _cell_signs(query: Query, candidates: Candidates, cosine: Floats) -> Floats:
+    rows = [
+        (*(float(_shrunk(np.asarray(share), n)) for share, n in zip(shares, sizes, strict=True)), cosine[i])
+        for i, place in enumerate(candidates.places.tolist())
+        if (found := candidates.cells.get(place)) is not None
+        for shares in [(found.containment, found.reverse_containment)]
+        for sizes in [(len(query.cells), len(query.view.value("cells", place)))]
+    ]
+    return np.array(rows, np.float64).reshape(-1, len(CELLS))
 
 
 def _shrunk(share: Floats, distinct: int) -> Floats:

@@ -25,6 +25,8 @@ from tablelens.types import ColumnRef, Family, Ids, Kind, Reading
 
 Mask = npt.NDArray[np.bool_]
 SAMPLE = 4000
+SPREAD = 12
+"""Numbers that tell a distribution: least and greatest value, and ten counts."""
 FILTERS = 32
 """Filters whose masks are kept."""
 
@@ -119,6 +121,27 @@ class LakeView:
         mask = np.zeros(len(self), bool)
         mask[self.generation.alignments.columns] = True
         return mask
+
+    def spreads(self, places: Ids) -> npt.NDArray[np.float64]:
+        """Distributions of columns of numbers and dates as ``discover.spread`` has them, (n, 12); NaN for others."""
+        rows = np.full((len(places), SPREAD), np.nan)
+        if self._spreads is not None:
+            starts, values = self._spreads
+            there = starts[places + 1] - starts[places] == SPREAD
+            rows[there] = values[starts[places[there]][:, None] + np.arange(SPREAD)]
+        return rows
+
+    @cached_property
+    def _spreads(self) -> tuple[Ids, npt.NDArray[np.float64]] | None:
+        """Where each column's distribution starts, and all of them end to end."""
+        if "spread" not in self.generation.columns.column_names:  # of a generation that was made before there was one
+            return None
+        lists = self.generation.columns["spread"].combine_chunks()
+        return lists.offsets.to_numpy(), lists.values.to_numpy(zero_copy_only=False)
+
+    def namesakes(self, name: str) -> Ids:
+        """Places of the columns of that name, whatever the case of its letters."""
+        return np.flatnonzero(pc.equal(pc.utf8_lower(self.generation.columns["column"]), name.lower()))
 
     @cached_property
     def sample(self) -> Ids:

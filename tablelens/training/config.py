@@ -24,7 +24,7 @@ class TrainConfig:
     10
     """
 
-    steps: int = _number(240, 1, 1e7, "Steps at most.")
+    steps: int = _number(480, 1, 1e7, "Steps at most.")
     batch: int = _number(64, 2, 4096, "Query columns a step.")
     rate: float = _number(0.0, 0, 1, "Learning rate; 0 takes 1e-3 for static, 2e-5 for full tuning, 2e-4 for LoRA.")
     warmup: float = _number(0.1, 0, 1, "Share of the steps over which the rate rises.")
@@ -46,7 +46,7 @@ class TrainConfig:
     )
     validation: float = _number(0.1, 0.01, 0.5, "Share of the tables that no training pair comes from.")
     split: str = _choice("table", "folder", text="What is kept aside whole: tables, or the lake's first folders.")
-    every: int = _number(60, 1, 1e7, "Steps from one validation and checkpoint to the next.")
+    every: int = _number(80, 1, 1e7, "Steps from one validation and checkpoint to the next.")
     patience: int = _number(4, 1, 1e6, "Validations without a better one before training stops.")
     tuning: str = _choice("lora", "full", text="Transformers: a low-rank adapter, or all weights.")
     tokens: int = _number(128, 8, 8192, "Transformers: tokens of a text that are seen.")

@@ -79,6 +79,7 @@ function proof(hit, asked, state) {
       fact("Rows of the join", `${compact(e.join_rows)} (× ${compact(e.explosion)})`),
       fact("Jaccard", percent(e.jaccard)),
       e.cosine === null || e.cosine === undefined ? null : fact("Cosine of the vectors", e.cosine.toFixed(3)),
+      e.spread === null || e.spread === undefined ? null : fact("Distributions alike", percent(e.spread)),
       fact("Held by other columns", hit.hub ? `${percent(hit.hub)} of all columns hold its typical value` : "rarely"),
     ),
     e.matching ? matches(e.matching) : null,
