@@ -178,8 +178,21 @@ def _score(query: Query, mode: Mode, found: Candidates, probability: Floats) -> 
     if mode == "semantic" and query.spread is not None:
         score = np.maximum(score, RELATED * _related(query, found.places))
     if query.family == "text":  # codes and names say more than numbers do
-        score *= np.where(query.view.family[found.places] == FAMILIES.index("text"), 1, DETOUR)
+        score *= np.where(_of_text(query.view, found.places) & ~_over_numbers(query.view, found), 1, DETOUR)
     return score if mode == "semantic" else np.asarray(score * np.where(direct, 1, DETOUR))
+
+
+def _of_text(view: LakeView, places: Ids) -> npt.NDArray[np.bool_]:
+    return np.asarray(view.family[places] == FAMILIES.index("text"))
+
+
+def _over_numbers(view: LakeView, found: Candidates) -> npt.NDArray[np.bool_]:
+    """Candidates that are reached over a bridge to numbers alone: small ones are in many columns by accident."""
+    far = np.array([form.far[0] for form in found.forms], np.int64)
+    over = (found.form >= 0) & (found.counted.containment < DIRECT)
+    numbers = np.zeros(len(over), bool)
+    numbers[over] = ~_of_text(view, far[found.form[over]])
+    return numbers
 
 
 def _related(query: Query, places: Ids) -> Floats:

@@ -27,13 +27,8 @@ from tablelens.index.ivf import IvfIndex
 from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
 from tablelens.pipeline.drift import Before
-<<<<<<< HEAD
 from tablelens.pipeline.spoken import spoken_of
-from tablelens.pipeline.texts import column_texts, contents_of
-=======
 from tablelens.pipeline.texts import column_texts, contents_of, have_vectors
-from tablelens.profile.names import words as words_of_name
->>>>>>> ee85c0a (Cells, distributions and diversity in join discovery; weights trained twice as long; columns of numbers with text among them have a vector)
 from tablelens.progress import Progress, Stopwatch
 from tablelens.settings import Settings
 from tablelens.types import ColumnText, Hashes, Ids, Vectors

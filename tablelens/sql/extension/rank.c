@@ -67,6 +67,14 @@ static double probability(const Search *s, const Hit *hit) {
 	return isnan(none) ? 0 : 1 - none; /* of a damaged file */
 }
 
+static bool of_text(const Search *s, uint64_t place) {
+	return FAMILY(fact(s->index, place, FLAGS)) == TEXT_FAMILY;
+}
+
+static bool over_numbers(const Search *s, const Hit *hit) {
+	return hit->form >= 0 && hit->containment < DIRECT && !of_text(s, s->bridges.forms[hit->form].bridges[0].far);
+}
+
 /* What a mode ranks by: tablelens/discover/joins.py. */
 static double score_of(const Search *s, const Hit *hit, int64_t place) {
 	switch (s->request->mode) {
@@ -78,7 +86,7 @@ static double score_of(const Search *s, const Hit *hit, int64_t place) {
 		bool direct = hit->containment >= DIRECT;
 		double arrives = direct || hit->containment > hit->coverage ? hit->containment : hit->coverage;
 		double score = hit->probability * (1 + arrives) / 2;
-		if (s->query->family == TEXT_FAMILY && FAMILY(fact(s->index, (uint64_t)hit->place, FLAGS)) != TEXT_FAMILY) {
+		if (s->query->family == TEXT_FAMILY && (!of_text(s, (uint64_t)hit->place) || over_numbers(s, hit))) {
 			score *= DETOUR; /* codes and names say more than numbers do */
 		}
 		return s->request->mode == AUTO && !direct ? score * DETOUR : score;
