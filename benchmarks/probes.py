@@ -8,7 +8,7 @@ Four parts, each kept in WORK and gone on with where it was cut off:
 - ``models``: 20 tables of the sample lake, 24 rows, 4 to 8 variants a table; these two, MiniLM's weights as a plain
   BERT over whole tables (``bert:``), a TransTab fitted on tables of the sample lake, and the reference models.
 - ``mpnet``: 8 tables, 10 rows, 2 variants; the static encoder, MiniLM and MPNet.
-- ``lake``: 16 tables drawn from a folder (a public lake pack); the static encoder, MiniLM and a bag of words.
+- ``lake``: 16 tables drawn from four folders of a lake (a public lake pack); the static encoder, MiniLM and a bag of words.
 
 Writes benchmarks/results/probes.md and probes.json. No speed is measured, so a shared machine changes nothing but the
 costs, which are upper bounds.
@@ -88,14 +88,24 @@ def crawled(work: Path, folder: Path, budget: Budget) -> Dataset:
     """Tables of a lake of files drawn from a folder."""
     part = work / "lake"
     if not part.is_dir():
-        files = sorted(path for path in folder.rglob("*") if path.suffix in (".csv", ".parquet"))
-        for path in random.Random(7).sample(files, 3 * budget.tables):
+        for path in drawn(folder, budget.tables):
             target = part / path.relative_to(folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
     lake = Lake.open(work / "home")
     lake.crawl(part, "pack")
     return from_lake(work / "home", "pack", budget.rows, budget.tables, 7)
+
+
+def drawn(folder: Path, count: int) -> list[Path]:
+    """Files of four of a lake's folders, as many of each: tables of one folder are likely to join."""
+    inside = sorted(path for path in folder.iterdir() if path.is_dir())
+    chance = random.Random(7)
+    found = []
+    for part in chance.sample(inside, min(4, len(inside))):
+        files = sorted(path for path in part.rglob("*") if path.suffix in (".csv", ".parquet"))
+        found += chance.sample(files, min(count // 4, len(files)))
+    return found
 
 
 def transtab(work: Path) -> Path:

@@ -49,7 +49,7 @@ class TrainConfig:
     every: int = _number(80, 1, 1e7, "Steps from one validation and checkpoint to the next.")
     patience: int = _number(4, 1, 1e6, "Validations without a better one before training stops.")
     tuning: str = _choice("lora", "full", text="Transformers: a low-rank adapter, or all weights.")
-    tokens: int = _number(128, 8, 8192, "Transformers: tokens of a text that are seen.")
+    tokens: int = _number(128, 8, 8192, "Transformers: tokens of a text that it learns from.")
     merge: float = _number(1.0, 0.01, 1, "Weight of the trained model in the mean with its base.")
     seed: int = _number(0, 0, 2**31, "Seed of all that is drawn.")
 

@@ -311,6 +311,7 @@ def _save(model: Any, config: TrainConfig, made: Path, base: SentenceEncoder) ->
         _merge_adapter(inner)
     if config.merge < 1:
         _mix(model, base, config.merge)
+    model.max_seq_length = base.max_tokens  # it learnt from shorter texts, and reads all that its base does
     model.save_pretrained(str(made), create_model_card=False, safe_serialization=True)
     if config.tuning == "lora":
         from safetensors.torch import save_file

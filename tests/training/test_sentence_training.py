@@ -40,6 +40,7 @@ def test_a_model_is_trained_and_can_be_loaded(corpus, base, settings, tmp_path, 
     train_sentence(corpus, split(corpus, config), config, base, here, tmp_path / "made")
     assert [entry["step"] for entry in here.state.history] == [0, 3, 6]
     made = SentenceEncoder(str(tmp_path / "made"), dtype="float32")
+    assert made.max_tokens == base.max_tokens > config.tokens
     texts = [column.text[:20] for column in corpus.columns[:4]]  # so short that neither cuts them
     before, after = (encoder.encode_text(texts) for encoder in (base, made))
     assert after.shape == before.shape
