@@ -22,6 +22,7 @@ HIT = {
         "verdict",
         "bridge",
         "matching",
+        "spread",
         "key",
     ),
     *("notes", "sql"),
