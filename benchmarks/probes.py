@@ -8,7 +8,8 @@ Four parts, each kept in WORK and gone on with where it was cut off:
 - ``models``: 20 tables of the sample lake, 24 rows, 4 to 8 variants a table; these two, MiniLM's weights as a plain
   BERT over whole tables (``bert:``), a TransTab fitted on tables of the sample lake, and the reference models.
 - ``mpnet``: 8 tables, 10 rows, 2 variants; the static encoder, MiniLM and MPNet.
-- ``lake``: 16 tables drawn from four folders of a lake (a public lake pack); the static encoder, MiniLM and a bag of words.
+- ``lake``: 16 tables drawn from four folders of a lake (a public lake pack); the static encoder, MiniLM and a bag of
+  words.
 
 Writes benchmarks/results/probes.md and probes.json. No speed is measured, so a shared machine changes nothing but the
 costs, which are upper bounds.
