@@ -12,9 +12,9 @@
 
 enum { GROUP = 128 /* rows that are answered together */ };
 const char *const HIT_NAMES[HIT_FIELDS] = {"rank",        "id",    "lake",        "table",               "column",  "kind",
-                                                  "probability", "score", "containment", "reverse_containment", "jaccard", "cosine",
-                                                  "overlap",     "error", "cardinality", "join_rows",           "explosion", "hub",
-                                                  "bridge",      "sql",   "steps"};
+                                           "probability", "score", "containment", "reverse_containment", "jaccard", "cosine",
+                                           "overlap",     "error", "cardinality", "join_rows",           "explosion", "hub",
+                                           "bridge",      "sql",   "steps"};
 const char HIT_TYPES[HIT_FIELDS + 1] = "IWTTTTDDDDDDWDTWDDTTT";
 
 /* one row ------------------------------------------------------------------------------------------------------ */
