@@ -16,7 +16,7 @@ lists. What makes it fit here:
 The same vectors in the same order make the same index, whatever their labels: k-means draws by a fixed seed, and of
 equal scores the vector that was added first comes first.
 
-A reader may tell lists apart by their bytes first, as the DuckDB extension does, so long as the first ones are the same.
+A reader may tell lists apart by their bytes first, as the DuckDB extension does, if the first ones are the same.
 
 Files, for other readers too (.npy 1.0, little-endian, C order; n vectors, d dimensions, l lists, r regions):
 
