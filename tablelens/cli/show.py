@@ -161,9 +161,11 @@ def _composite_hit_document(hit: CompositeHit) -> dict[str, Any]:
 
 
 def _for_example(e: Evidence) -> str:
-    """Values that match, or what stands for what over a bridge."""
+    """Values that match, or what stands for what over a bridge, or how alike numbers are that share none."""
     if e.bridge is None and e.matching is not None and e.matching.examples:
         return ", ".join(f"{pair.left} ≈ {pair.right}" for pair in e.matching.examples[:3])
+    if e.bridge is None and e.spread and not e.matched:
+        return f"distribution {e.spread:.0%} alike"
     if e.bridge is None:
         return ", ".join(e.matched[:3])
     return ", ".join(f"{left} → {right}" for left, right in e.bridge.examples) or "over a bridge"

@@ -92,9 +92,7 @@ def find_joins(
     notes = [query.excluded] if query.excluded else []
     allowed = allowed_columns(query, request)
     if request.mode in ("semantic", "deepjoin") and query.vector is None:
-        notes.append(
-            f"{query.name!r} holds {query.family or 'no'} values, which have no vector: only modes auto and equi apply"
-        )
+        notes.append(_without_vector(query, request.mode))
     judged = judged if judged and request.mode != "deepjoin" else {}
     ranked = _rank(query, request, allowed, calibration or _calibration(query), judged)
     shown = _shown(query.view, ranked, request)
@@ -108,6 +106,13 @@ def find_joins(
         query.view.generation.number,
         tuple(notes),
     )
+
+
+def _without_vector(query: Query, mode: Mode) -> str:
+    held = f"{query.name!r} holds {query.family or 'no'} values, which have no vector"
+    if mode == "semantic" and query.spread is not None:
+        return f"{held}: found by name and distribution are columns that measure the same, which is no join"
+    return f"{held}: only modes auto and equi apply"
 
 
 def explain_join(

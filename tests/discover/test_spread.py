@@ -75,6 +75,7 @@ def test_numbers_without_a_common_value_are_found_by_name_and_distribution(lake)
     assert [hit.column.table for hit in found] == ["near.csv", "far.csv"]
     assert found[0].evidence.spread > 0.8
     assert found[1].evidence.spread == 0
+    assert "which is no join" in lake.joins("ask.latitude", mode="semantic").notes[0]
     assert found[0].probability < 0.1  # they measure the same thing, which makes it no join
     outside = lake.joins([41.5, 43.25, 44.125, 47.5, 49.75], name="Latitude", mode="semantic").hits
     assert outside[0].column.table in ("near.csv", "ask.csv")
