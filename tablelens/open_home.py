@@ -21,7 +21,7 @@ from tablelens.encoders.base import ColumnEncoder
 from tablelens.errors import IndexMismatch, UnknownLake, UsageError
 from tablelens.index import generation
 from tablelens.index.words import WordIndex
-from tablelens.pipeline.texts import column_text, has_vector
+from tablelens.pipeline.texts import column_text
 from tablelens.profile.columns import profile_column
 from tablelens.profile.outside import outside_column
 from tablelens.settings import Settings, find_home
@@ -92,7 +92,7 @@ class OpenHome:
     ) -> Query:
         """A column from outside the lake, already profiled, as a query."""
         vectors = None
-        if has_vector(profile):
+        if profile.family == "text" and not profile.excluded:
             encoder, postings = self.encoder, self.view.generation.postings
             text = column_text(profile, title, postings, encoder.max_tokens, self._made(), columns, encoder.reads)
             vectors = encoder.encode_queries([text])

@@ -23,9 +23,6 @@ from tablelens.profile.normalize import hash_cells
 from tablelens.settings import Settings
 from tablelens.types import ColumnProfile, ColumnText, Hashes, Ids
 
-FEW_TEXTS, TEXT_SHARE = 5, 0.1
-"""Text values, and their share of the distinct ones, from which a column of numbers or dates has a vector too."""
-
 
 def column_texts(
     columns: pa.Table,
@@ -94,20 +91,6 @@ def column_text(
         context,
     )
     return _filled(facts, p.values.hashes, settings)
-
-
-def have_vectors(columns: pa.Table) -> npt.NDArray[np.bool_]:
-    """Which columns of a catalogue an encoder reads."""
-    family, texts, distinct, excluded = (
-        columns[name].to_numpy(zero_copy_only=False) for name in ("family", "texts", "distinct", "excluded")
-    )
-    return np.asarray((excluded == "") & ((family == "text") | (texts >= np.maximum(FEW_TEXTS, TEXT_SHARE * distinct))))
-
-
-def has_vector(profile: ColumnProfile) -> bool:
-    """Whether an encoder reads a column from outside: one of text, or of numbers with some text among them."""
-    p = profile
-    return not p.excluded and (p.family == "text" or p.texts >= max(FEW_TEXTS, TEXT_SHARE * p.distinct))
 
 
 def contents_of(texts: Sequence[ColumnText], encoder: ColumnEncoder) -> list[int]:

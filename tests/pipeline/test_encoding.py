@@ -184,15 +184,3 @@ def test_contents_do_not_run_into_each_other():
     encoder = StaticEncoder()
     made = [replace(COLUMN, cells=cells) for cells in [("a", "b"), ("a\0001:b",), ("ab",), ("", "ab"), ()]]
     assert len(set(contents_of(made, encoder))) == len(made)
-
-
-def test_numbers_with_some_text_among_them_have_a_vector(home, tmp_path, encoder):
-    places = [*map(str, range(1, 15)), "DNF", "DNS", "DSQ", "retired", "withdrew"]
-    points = [*map(str, range(18)), "none yet"]
-    folder = make_lake(tmp_path / "races", {"race.csv": {"place": places, "points": points}})
-    assert crawl(home, folder, encoder) == ["place"]
-    lake = Lake.open(home)
-    assert lake.view.value("family", lake.view.parse("race.csv.place")) == "number"
-    assert [lake.joins(values, mode="deepjoin").notes for values in (places, points)] == [
-        (), ("'values' holds number values, which have no vector: only modes auto and equi apply",)
-    ]  # fmt: skip
