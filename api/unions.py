@@ -22,10 +22,10 @@ Pair = tuple[float, int, int]
 def find_unions(snapshot: Snapshot, number: int, k: int, threshold: float) -> Unions:
     """Tables that could stand below one.
 
-    Two columns are alike by the greatest of Jaccard, cosine and, of numbers and dates, the
-    likeness of their distributions, averaged with the likeness of their names. Pairs are
-    taken greedily, the most alike first, each column once; a table's score is their sum over the columns of the larger
-    table, so that a table that holds one common column among fifty is no union.
+    Two columns are alike by the greatest of Jaccard, cosine and, of numbers and dates, the likeness of their
+    distributions, averaged with the likeness of their names. Pairs are taken greedily, the most alike first, each
+    column once; a table's score is their sum over the columns of the larger table, so that a table that holds one
+    common column among fifty is no union.
     """
     pairs: dict[int, list[Pair]] = defaultdict(list)
     for place in snapshot.places_of(number):

@@ -23,6 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
+from tablelens.probes.report.markdown import grid
 
 from tablelens.bench.ground import Ground
 from tablelens.bench.machine import machine
@@ -31,7 +32,7 @@ from tablelens.bench.pack import read_pack
 from tablelens.bench.prepare import prepare
 from tablelens.cli.show import Bar
 from tablelens.lake import Lake
-from tablelens.profile.names import name_similarity
+from tablelens.profile.names import name_similarities
 
 RESULTS = Path(__file__).parent / "results"
 DIVERSITIES = (0.0, 0.1, 0.2, 0.3, 0.5, 0.8)
@@ -101,7 +102,7 @@ def distributions(lake: Path, most: int, tables: int) -> list[dict[str, float | 
         found = Lake.open(Path(scratch) / "home")
         found.crawl(folder, progress=Bar())
         some = asked[:: max(len(asked) // most, 1)]
-        ranks: dict[str, list[float]] = {"the name alone": [by_name(asked, table, name) for table, name, _ in some]}
+        ranks: dict[str, list[float]] = {"the name alone": [by_name(asked, name) for _, name, _ in some]}
         for mode in ("equi", "auto", "semantic"):
             ranks[f"mode {mode}"] = [rank(found, mode, *one) for one in some]
     return [
@@ -110,9 +111,9 @@ def distributions(lake: Path, most: int, tables: int) -> list[dict[str, float | 
     ]  # fmt: skip
 
 
-def by_name(asked: list[tuple[str, str, list[float]]], table: str, name: str) -> float:
+def by_name(asked: list[tuple[str, str, list[float]]], name: str) -> float:
     """The reciprocal rank of a column among all by the likeness of names."""
-    alike = np.array([name_similarity(name, other) for _, other, _ in asked])
+    alike = name_similarities(name, (other for _, other, _ in asked))
     return 1 / (1 + (alike > 1 - 1e-9).sum() / 2 - 0.5)
 
 
@@ -127,7 +128,7 @@ def table_of(rows: list[dict]) -> list[str]:
     """Rows as a Markdown table."""
     shown = [[f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
               for value in row.values()] for row in rows]  # fmt: skip
-    return ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|", *(f"| {' | '.join(r)} |" for r in shown)]
+    return grid(list(rows[0]), shown)
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from scipy.optimize import minimize
 
-from tablelens.bench.fuzzy import fuzzy_lake
+from tablelens.bench.fuzzy import lake_of, sides
 from tablelens.discover.candidates import Candidates, propose, weigh_pair
 from tablelens.discover.evidence import Query
 from tablelens.discover.joins import Request, allowed_columns
@@ -140,8 +140,9 @@ def collect(pack: Path, lake: Lake, paths: dict[str, str]) -> list[Examples]:
 
 def fuzzy(folder: Path) -> list[Examples]:
     """Columns spelled differently, each beside the columns of all other pairs; a pair is a group of its own."""
+    asked, held = sides(folder)
     examples = []
-    with fuzzy_lake(folder, {}) as (lake, asked):
+    with lake_of(held, {}) as lake:
         for right, row in enumerate(asked):
             query = lake.outside_query(row["values"], row["column"])
             request = Request(k=10, mode="semantic")

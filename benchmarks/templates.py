@@ -29,7 +29,7 @@ from tablelens.encoders import StaticEncoder
 from tablelens.encoders.sentence import SentenceEncoder
 from tablelens.index import generation
 from tablelens.index.generation import Generation
-from tablelens.pipeline.texts import column_texts
+from tablelens.pipeline.texts import column_texts, encodable
 from tablelens.settings import Settings
 from tablelens.training.corpus import Corpus
 from tablelens.training.mine import mine_equal
@@ -46,8 +46,7 @@ QUERIES = 500
 def drawn(lake: Generation, most: int) -> Ids:
     """Places of the text columns of some tables."""
     columns = lake.columns
-    family, excluded = (columns[name].to_numpy(zero_copy_only=False) for name in ("family", "excluded"))
-    usable = (family == "text") & (excluded == "") & (columns["distinct"].to_numpy() >= Settings().min_distinct)
+    usable = encodable(columns) & (columns["distinct"].to_numpy() >= Settings().min_distinct)
     names, table = np.unique(columns["table"].to_numpy(zero_copy_only=False), return_inverse=True)
     order = np.array([xxhash.xxh3_64_intdigest(name.encode()) for name in names.tolist()], np.uint64)
     places = np.flatnonzero(usable)

@@ -186,7 +186,7 @@ class Lake(OpenHome):
         return join_by_key(self.view, key, asked, k, run or self._worker[1])
 
     def evidence_at(self, left: int, right: int) -> Hit:
-        """What the value sets alone say of two columns by their places; no file is read."""
+        """What value sets and kept cells say of two columns by their places; no file is read."""
         return explain_join(query_of_place(self.view, left), right, judged=judged(self.view, left, self.verdicts()))
 
     def map_cells(self, left: str, right: str) -> pa.Table:

@@ -46,8 +46,7 @@ class ModeArm:
         """The hits' column ids."""
         ground = self.ground
         answer = ground.lake.joins_at(ground.place_of[query.cid], k=k, mode=self.mode, threshold=self.threshold)
-        ids = np.array([hit.column.id for hit in answer.hits], np.int64)
-        return ground.cids_at(ground.view.generation.places(ids))
+        return ground.cids_of(answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class OutsideArm:
         view = ground.view
         path, own = self.files / view.value("table", place), len(view.places_of(int(view.table_ids[place])))
         answer = ground.lake.joins_of_file(path, view.value("column", place), k=k + own, mode=self.mode, threshold=0.0)
-        return ground.cids_at(view.generation.places(np.array([hit.column.id for hit in answer.hits], np.int64)))
+        return ground.cids_of(answer)
 
 
 @dataclass(frozen=True, slots=True)

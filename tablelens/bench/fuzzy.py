@@ -43,19 +43,14 @@ def fuzzy_scores(folder: Path, modes: Sequence[Mode], settings: dict[str, Any]) 
     Raises:
         NotFound: pairs.parquet names a column that columns.parquet lacks.
     """
-    asked, held = _sides(folder)
-    with fuzzy_lake(folder, settings) as (lake, _):
+    asked, held = sides(folder)
+    with lake_of(held, settings) as lake:
         return (*(_scored(lake, asked, mode) for mode in modes), *_baselines(asked, held))
 
 
 @contextmanager
-def fuzzy_lake(folder: Path, settings: dict[str, Any]) -> Iterator[tuple[Lake, list[Row]]]:
-    """A crawled lake with the right side of each pair as a table that is called by its number, and the left sides.
-
-    Raises:
-        NotFound: pairs.parquet names a column that columns.parquet lacks.
-    """
-    asked, held = _sides(folder)
+def lake_of(held: Sequence[Row], settings: dict[str, Any]) -> Iterator[Lake]:
+    """A crawled lake with each of some columns as a table that is called by its number."""
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "lake"
         root.mkdir()
@@ -63,11 +58,15 @@ def fuzzy_lake(folder: Path, settings: dict[str, Any]) -> Iterator[tuple[Lake, l
             pq.write_table(pa.table({row["column"]: pa.array(row["values"], pa.string())}), root / f"{i:04}.parquet")
         lake = Lake.open(Path(scratch) / "home", **settings)
         lake.crawl(root)
-        yield lake, asked
+        yield lake
 
 
-def _sides(folder: Path) -> tuple[list[Row], list[Row]]:
-    """The columns that ask and those that answer, pair by pair."""
+def sides(folder: Path) -> tuple[list[Row], list[Row]]:
+    """The columns that ask and those that answer, pair by pair.
+
+    Raises:
+        NotFound: pairs.parquet names a column that columns.parquet lacks.
+    """
     pairs = read(folder / "pairs.parquet", ("case", "q_side", "x_side"))
     rows = read(folder / "columns.parquet", ("case", "side", "column", "values"))
     columns = {(row["case"], row["side"]): row for row in rows}

@@ -14,7 +14,7 @@ from tablelens.discover.query import query_of_place
 from tablelens.discover.view import LakeView, Mask
 from tablelens.errors import UnknownTable
 from tablelens.lake import Lake
-from tablelens.types import Ids
+from tablelens.types import Answer, Ids
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,10 @@ class Ground:
     def cids_at(self, places: npt.NDArray[np.integer]) -> list[int]:
         """Column ids of the pack at places."""
         return self.cids[places].tolist()  # type: ignore[no-any-return]
+
+    def cids_of(self, answer: Answer) -> list[int]:
+        """Column ids of the pack of an answer's hits."""
+        return self.cids_at(self.view.generation.places(np.array([hit.column.id for hit in answer.hits], np.int64)))
 
     def _places(self, path: str) -> Ids:
         try:

@@ -21,7 +21,7 @@ from tablelens.discover.spread import spread_to
 from tablelens.discover.view import LakeView
 from tablelens.errors import UsageError
 from tablelens.index.facts import FAMILIES
-from tablelens.profile.names import name_similarity
+from tablelens.profile.names import name_similarities
 from tablelens.types import Answer, Hit, Ids, Mode
 
 MODES: tuple[Mode, ...] = ("auto", "equi", "semantic", "deepjoin")
@@ -202,8 +202,7 @@ def _over_numbers(view: LakeView, found: Candidates) -> npt.NDArray[np.bool_]:
 
 def _related(query: Query, places: Ids) -> Floats:
     """Of columns of numbers or dates: likeness of the names times likeness of the distributions."""
-    names = query.view.names
-    alike = np.array([name_similarity(query.name, names[place]) for place in places.tolist()])
+    alike = name_similarities(query.name, map(query.view.names.__getitem__, places.tolist()))
     return np.asarray(alike * np.nan_to_num(spread_to(query, places)))
 
 

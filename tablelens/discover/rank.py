@@ -37,7 +37,7 @@ import numpy.typing as npt
 
 from tablelens.discover.candidates import Candidates
 from tablelens.discover.evidence import Query
-from tablelens.profile.names import name_similarity
+from tablelens.profile.names import name_similarities, name_similarity
 
 Floats = npt.NDArray[np.float64]
 EQUALITY = ("containment", "cosine", "name", "key", "text", "sparse", "number_name", "partner")
@@ -97,7 +97,7 @@ def signs_of(query: Query, candidates: Candidates) -> dict[str, Floats]:
     """The signs of each way: (n, signs) of equality and meaning, of bridge and cells only for those that have them."""
     view, places, n = query.view, candidates.places, len(candidates.places)
     text = query.family == "text"
-    alike = np.fromiter((name_similarity(query.name, view.names[p]) for p in places.tolist()), np.float64, n)
+    alike = name_similarities(query.name, map(view.names.__getitem__, places.tolist()))
     cosine = np.clip(np.nan_to_num(candidates.cosine), 0, 1)  # one that is not known says nothing
     contained = _shrunk(candidates.counted.containment, query.distinct)
     equality = (contained, cosine, alike, view.key[places], np.full(n, text), 1 - view.density[places])
@@ -145,17 +145,15 @@ def _bridge_signs(query: Query, candidates: Candidates, cosine: Floats) -> Float
 
 
 def _cell_signs(query: Query, candidates: Candidates, cosine: Floats) -> Floats:
-    rows = [
-        (*(float(_shrunk(np.asarray(share), n)) for share, n in zip(shares, sizes, strict=True)), cosine[i])
-        for i, place in enumerate(candidates.places.tolist())
-        if (found := candidates.cells.get(place)) is not None
-        for shares in [(found.containment, found.reverse_containment)]
-        for sizes in [(len(query.cells), len(query.view.value("cells", place)))]
-    ]
-    return np.array(rows, np.float64).reshape(-1, len(CELLS))
+    compared = np.flatnonzero(~np.isnan(candidates.matched))
+    places = candidates.places[compared].tolist()
+    reverse = np.array([candidates.cells[place].reverse_containment for place in places])
+    theirs = np.array([len(query.view.value("cells", place)) for place in places])
+    matched = _shrunk(candidates.matched[compared], len(query.cells))
+    return np.column_stack([matched, _shrunk(reverse, theirs), cosine[compared]])
 
 
-def _shrunk(share: Floats, distinct: int) -> Floats:
+def _shrunk(share: Floats, distinct: int | npt.NDArray[np.int64]) -> Floats:
     """The logit of a share of the query's values, pulled to 0 where few values back it."""
     shrunk = np.clip((share * distinct - 0.5) / (distinct + 0.5), 1e-3, 1 - 1e-3)
     return np.asarray(np.log(shrunk / (1 - shrunk)))

@@ -20,13 +20,14 @@ from tablelens.errors import UnknownColumn, UnknownLake, UnknownTable, UsageErro
 from tablelens.index.facts import FAMILIES
 from tablelens.index.generation import Generation
 from tablelens.index.names import names_of_table
+from tablelens.profile.columns import BINS
 from tablelens.profile.names import says_identifier
 from tablelens.types import ColumnRef, Family, Ids, Kind, Reading
 
 Mask = npt.NDArray[np.bool_]
 SAMPLE = 4000
-SPREAD = 12
-"""Numbers that tell a distribution: least and greatest value, and ten counts."""
+SPREAD = 2 + BINS
+"""Numbers that tell a distribution: least and greatest value, and the counts of a histogram."""
 FILTERS = 32
 """Filters whose masks are kept."""
 
@@ -123,7 +124,7 @@ class LakeView:
         return mask
 
     def spreads(self, places: Ids) -> npt.NDArray[np.float64]:
-        """Distributions of columns of numbers and dates as ``discover.spread`` has them, (n, 12); NaN for others."""
+        """Distributions of columns of numbers and dates, as ``discover.spread`` has them; NaN for others."""
         rows = np.full((len(places), SPREAD), np.nan)
         if self._spreads is not None:
             starts, values = self._spreads

@@ -28,7 +28,7 @@ from tablelens.index.postings import Postings
 from tablelens.index.words import WordIndex
 from tablelens.pipeline.drift import Before
 from tablelens.pipeline.spoken import spoken_of
-from tablelens.pipeline.texts import column_texts, contents_of
+from tablelens.pipeline.texts import column_texts, contents_of, encodable
 from tablelens.progress import Progress, Stopwatch
 from tablelens.settings import Settings
 from tablelens.types import ColumnText, Hashes, Ids, Vectors
@@ -77,9 +77,7 @@ def build_generation(
         ids, matrix = catalog.embeddings(encoder.revision)
         about: dict[str, Any] = dict(describe(encoder, settings))
         if before is not None:
-            ids, matrix, more = before.fill(
-                ids, matrix, columns["id"].to_numpy()[_encodable(columns)], encoder.revision
-            )
+            ids, matrix, more = before.fill(ids, matrix, columns["id"].to_numpy()[encodable(columns)], encoder.revision)
             about |= more
         order = np.argsort(columns["order"].to_numpy()[np.searchsorted(columns["id"].to_numpy(), ids)])
         vectors = index_vectors(home, ids[order], matrix[order], encoder, settings)
@@ -123,7 +121,7 @@ def encode_columns(
 
     With ``before`` no more than ``encode_most`` of the columns that have a vector there are encoded, drawn evenly.
     """
-    places = np.flatnonzero(_encodable(columns))
+    places = np.flatnonzero(encodable(columns))
     ids = columns["id"].to_numpy()[places]
     contents, have = _contents(catalog, ids, encoder)
     left = np.flatnonzero(~have)
@@ -145,12 +143,6 @@ def encode_columns(
     progress.end()
     done = have | np.isin(contents, np.fromiter(known, np.uint64, len(known)))
     catalog.set_contents(ids[done], contents[done], encoder.revision)
-
-
-def _encodable(columns: pa.Table) -> npt.NDArray[np.bool_]:
-    """Which columns have a vector."""
-    family, excluded = (columns[name].to_numpy(zero_copy_only=False) for name in ("family", "excluded"))
-    return np.asarray((family == "text") & (excluded == ""))
 
 
 def _scattered(ids: Ids) -> Hashes:

@@ -93,6 +93,12 @@ def column_text(
     return _filled(facts, p.values.hashes, settings)
 
 
+def encodable(columns: pa.Table) -> npt.NDArray[np.bool_]:
+    """Which columns of a catalogue have a vector: those of text that take part in joins."""
+    family, excluded = (columns[name].to_numpy(zero_copy_only=False) for name in ("family", "excluded"))
+    return np.asarray((family == "text") & (excluded == ""))
+
+
 def contents_of(texts: Sequence[ColumnText], encoder: ColumnEncoder) -> list[int]:
     """A 64-bit hash of what the encoder reads of each column: columns that share it have the same vector."""
     return [_content(text, encoder.reads) for text in texts]

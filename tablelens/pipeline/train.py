@@ -18,7 +18,7 @@ from tablelens.encoders.base import ColumnEncoder
 from tablelens.encoders.static_files import CONFIG, TOKENIZER, write_static
 from tablelens.errors import MissingExtra, TrainingError, UsageError
 from tablelens.index.generation import Generation
-from tablelens.pipeline.texts import column_texts
+from tablelens.pipeline.texts import column_texts, encodable
 from tablelens.progress import Progress, Silent, Stopwatch
 from tablelens.settings import Settings
 from tablelens.training.card import Card
@@ -157,9 +157,7 @@ def corpus_of(
         TrainingError: the lake has no two text columns.
     """
     columns = generation.columns
-    family = columns["family"].to_numpy(zero_copy_only=False)
-    usable = (family == "text") & (columns["excluded"].to_numpy(zero_copy_only=False) == "")
-    places = np.flatnonzero(usable & (columns["distinct"].to_numpy() >= settings.min_distinct))
+    places = np.flatnonzero(encodable(columns) & (columns["distinct"].to_numpy() >= settings.min_distinct))
     if len(places) < 2:
         raise TrainingError(
             f"the lake has {len(places)} text columns with {settings.min_distinct} or more values",

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
 
 _PART = re.compile(r"A+(?!a)|A?a+|0+")
 _ASCII_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -42,6 +46,11 @@ def name_similarity(left: str, right: str) -> float:
     """
     a, b = words(left), words(right)
     return len(a & b) / len(a | b) if a | b else 0.0
+
+
+def name_similarities(name: str, others: Iterable[str]) -> npt.NDArray[np.float64]:
+    """``name_similarity`` with each of other names, (n,)."""
+    return np.array([name_similarity(name, other) for other in others], np.float64)
 
 
 @lru_cache(maxsize=100_000)

@@ -75,19 +75,6 @@ static bool unite(Walk *walk, Form *form) {
 
 /* arrivals ----------------------------------------------------------------------------------------------------- */
 
-bool holds(Run own, uint64_t value) {
-	uint64_t low = 0, high = own.count;
-	while (low < high) {
-		uint64_t middle = (low + high) / 2;
-		if (own.at[middle] < value) {
-			low = middle + 1;
-		} else {
-			high = middle;
-		}
-	}
-	return low < own.count && own.at[low] == value;
-}
-
 /* How many of the images a column holds. */
 static double held_by(const Index *index, const int64_t *images, size_t count, uint64_t place) {
 	Run own;
@@ -96,7 +83,7 @@ static double held_by(const Index *index, const int64_t *images, size_t count, u
 	}
 	double held = 0;
 	for (size_t i = 0; i < count; i++) {
-		held += images[i] >= 0 && holds(own, (uint64_t)images[i]);
+		held += images[i] >= 0 && place_in(own.at, own.count, (uint64_t)images[i]) >= 0;
 	}
 	return held;
 }
@@ -285,7 +272,7 @@ bool find_bridges(const Index *index, const Query *query, const uint32_t *values
 /* Marks which of a bridge's images a column holds. */
 static void mark_arrivals(Run own, const int64_t *images, size_t count, uint8_t *marks) {
 	for (size_t i = 0; i < count; i++) {
-		marks[i] = images[i] >= 0 && holds(own, (uint64_t)images[i]);
+		marks[i] = images[i] >= 0 && place_in(own.at, own.count, (uint64_t)images[i]) >= 0;
 	}
 }
 

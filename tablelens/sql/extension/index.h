@@ -122,6 +122,20 @@ typedef struct {
 	uint64_t count;
 } Run;
 
+/* The place of a value among ascending ones, or -1. */
+static inline int64_t place_in(const uint32_t *sorted, uint64_t count, uint64_t value) {
+	uint64_t low = 0, high = count;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (sorted[middle] < value) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low < count && sorted[low] == value ? (int64_t)low : -1;
+}
+
 /* The values of a column, and the columns of a value; what they hold is to be checked. False where the index is damaged. */
 bool own_of(const Index *index, uint64_t place, Run *run);
 bool holders_of(const Index *index, uint64_t value, Run *run);

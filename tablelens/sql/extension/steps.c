@@ -91,20 +91,6 @@ static int best_member(const void *a, const void *b) {
 	return x->at < y->at ? -1 : 1;
 }
 
-/* The place of a column among the aligned ones, or -1. */
-static int64_t member_of(const Index *index, uint32_t place) {
-	uint64_t low = 0, high = index->aligned;
-	while (low < high) {
-		uint64_t middle = (low + high) / 2;
-		if (index->aligned_column[middle] < place) {
-			low = middle + 1;
-		} else {
-			high = middle;
-		}
-	}
-	return low < index->aligned && index->aligned_column[low] == place ? (int64_t)low : -1;
-}
-
 int64_t near_members(const Walk *walk, uint64_t members[TABLES]) {
 	const Index *index = walk->index;
 	Holder *holders = NULL;
@@ -114,7 +100,7 @@ int64_t near_members(const Walk *walk, uint64_t members[TABLES]) {
 	int64_t chosen = kept ? 0 : -1;
 	for (int64_t i = 0; kept && i < count; i++) {
 		uint32_t place = holders[i].place;
-		int64_t member = holders[i].share >= HELD ? member_of(index, place) : -1;
+		int64_t member = holders[i].share >= HELD ? place_in(index->aligned_column, index->aligned, place) : -1;
 		bool named = walk->query->family != NUMBER_FAMILY || alike_names(index, walk->query->words, walk->query->word_count, place) >= ALIKE;
 		if (member >= 0 && named) {
 			kept[put] = (Member){(uint64_t)member, (uint64_t)fact(index, place, TABLE), 0, rint(holders[i].share * 10) / 10, false, put};
@@ -228,19 +214,6 @@ static bool look_beside(Walk *walk, uint32_t near, uint32_t far, const uint16_t 
 	return true;
 }
 
-static int64_t followed(const Walk *walk, uint32_t value) {
-	size_t low = 0, high = walk->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (walk->values[middle] < value) {
-			low = middle + 1;
-		} else {
-			high = middle;
-		}
-	}
-	return low < walk->count && walk->values[low] == value ? (int64_t)low : -1;
-}
-
 bool walk_table(Walk *walk, uint64_t member) {
 	const Index *index = walk->index;
 	uint64_t start = index->aligned_first[member], end = member;
@@ -269,7 +242,7 @@ bool walk_table(Walk *walk, uint64_t member) {
 	Beside beside = {at, asked, 0, {NULL, 0}, {NULL, 0}};
 	const uint16_t *cells = index->aligned_cells + index->aligned_starts[member];
 	for (int64_t row = 0; at && asked && row < rows; row++) {
-		int64_t value = cells[row] < own.count && cells[row] != NONE ? followed(walk, own.at[cells[row]]) : -1;
+		int64_t value = cells[row] < own.count && cells[row] != NONE ? place_in(walk->values, walk->count, own.at[cells[row]]) : -1;
 		if (value >= 0) {
 			at[beside.count] = (uint32_t)row;
 			asked[beside.count++] = (uint32_t)value;

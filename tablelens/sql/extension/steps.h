@@ -36,6 +36,3 @@ int64_t near_members(const Walk *walk, uint64_t members[TABLES]);
 
 /* Adds the steps over one bridge table. False where the index is damaged or memory ran out. */
 bool walk_table(Walk *walk, uint64_t member);
-
-/* Whether a column's own values, ascending places, hold one. */
-bool holds(Run own, uint64_t value);
