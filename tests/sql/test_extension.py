@@ -150,6 +150,7 @@ def alike(mine, theirs, mode):
     return same and (mode != "equi" or [row[:3] for row in mine] == [row[:3] for row in theirs])
 
 
+@pytest.mark.usefixtures("by_sets_alone")
 @pytest.mark.slow
 def test_it_answers_as_the_lake_does_on_real_tables(extension, tmp_path):
     lake = Lake.open(tmp_path / "home")
