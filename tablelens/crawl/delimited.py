@@ -160,7 +160,7 @@ def _by_arrow(text: _Text) -> pa.Table:
         return schema.empty_table()
     dialect = text.dialect
     reader = pacsv.open_csv(
-        pa.BufferReader(text.body),
+        pa.BufferReader(_outside_python(text.body)),
         pacsv.ReadOptions(use_threads=False, block_size=min(BLOCK, len(text.body) + 1), column_names=names),
         pacsv.ParseOptions(
             delimiter=dialect.delimiter,
@@ -179,6 +179,13 @@ def _by_arrow(text: _Text) -> pa.Table:
         ),
     )
     return pa.Table.from_batches(_until(reader, text), schema)
+
+
+def _outside_python(body: bytes) -> pa.Buffer:
+    """A copy in Arrow's memory: its thread that reads ahead may release it while the interpreter already ends."""
+    copy = pa.BufferOutputStream()
+    copy.write(body)
+    return copy.getvalue()
 
 
 def _until(batches: Iterator[pa.RecordBatch], text: _Text) -> Iterator[pa.RecordBatch]:

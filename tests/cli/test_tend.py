@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -339,3 +340,12 @@ def test_a_reader_that_went_away_is_no_error(tend, folder, home):
         done = program("--home", home, *command, capture_output=False, stdout=writing, stderr=subprocess.PIPE)
         os.close(writing)
         assert (done.returncode, done.stderr) == (0, b""), command
+
+
+@pytest.mark.slow
+def test_previews_end_well_many_at_once(tend, folder, home):
+    """Arrow's thread that reads ahead may be the last to hold a file's bytes, when the interpreter already ends."""
+    tend("crawl", folder)
+    with ThreadPoolExecutor(6) as pool:
+        codes = set(pool.map(lambda _: program("--home", home, "preview", "a").returncode, range(200)))
+    assert codes == {0}
