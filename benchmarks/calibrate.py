@@ -11,8 +11,9 @@ twice, each with half the weight: as mode auto sees them, and with the cells of 
 semantic does. The fuzzy pairs, a lake of their own, are compared too. The planted joins and tempting non-joins of the
 sample lake are added.
 
-Each weight is held at or above zero; those of CAPS below their share of containment's. Cross-validation holds out whole
-repositories. The loss is the log loss of the noisy-or, every query with the same weight.
+Each weight is held at or above zero; those of CAPS below their share of containment's, that of a bridge's coverage
+below COVERED. Cross-validation holds out whole repositories. The loss is the log loss of the noisy-or, every query with
+the same weight.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from tablelens.discover.evidence import Query
 from tablelens.discover.joins import Request, allowed_columns
 from tablelens.discover.matching import with_cells
 from tablelens.discover.query import query_of_place
-from tablelens.discover.rank import EQUALITY, WAYS, signs_of
+from tablelens.discover.rank import BRIDGE, EQUALITY, WAYS, signs_of
 from tablelens.discover.view import FAMILIES
 from tablelens.errors import NotFound
 from tablelens.lake import Lake
@@ -45,6 +46,8 @@ MEANT = 0.5
 """Cosine from which on a candidate that shares few values may be right all the same."""
 CAPS = {"cosine": 0.5, "name": 0.3, "key": 0.15}
 """Most that a sign of equality may weigh beside containment, whose unit is one logit."""
+COVERED = 0.1
+"""Most that the coverage of a bridge may weigh: of values that did not arrive a bridge tells little."""
 PLANTED = 3.0
 """Weight of a planted pair of the sample lake; a query of the pack, all its candidates together, has 1."""
 COMPARED = "semantic, cells"
@@ -173,6 +176,8 @@ def planted(truth: Path, home: Path) -> list[Examples]:
 SIZES = {way: len(signs) for way, signs in WAYS.items()}
 CAPPED = {1 + EQUALITY.index(sign): cap for sign, cap in CAPS.items()}
 """Places of the capped weights among all parameters: they are fitted as shares of containment's, which is at 1."""
+COVERAGE = sum(SIZES[way] + 1 for way in ("equality", "meaning")) + 1 + BRIDGE.index("coverage")
+"""Place of that weight among all parameters."""
 
 
 def probabilities(theta: np.ndarray, examples: Examples) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -207,6 +212,7 @@ def fit(examples: Examples, ridge: float = 1e-4) -> np.ndarray:
     bounds = [bound for size in SIZES.values() for bound in [(-12, 4), *[(0, 8)] * size]]
     for place, cap in CAPPED.items():
         bounds[place] = 0, cap
+    bounds[COVERAGE] = 0, COVERED
     return whole(minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": 500}).x)
 
 

@@ -28,8 +28,10 @@ MODES: tuple[Mode, ...] = ("auto", "equi", "semantic", "deepjoin")
 RELATED = 0.5
 """Score of a column of numbers with the query's name and distribution, in mode semantic: it measures the same thing,
 which makes it no join."""
-DETOUR = 0.7
-"""What a join by meaning counts beside a direct one, in mode auto, and over numbers beside one over text."""
+DETOUR = 0.6
+"""What a join by meaning counts beside a direct one, in mode auto …"""
+NUMBERS = 0.7
+"""… and one over numbers beside one over text."""
 Floats = npt.NDArray[np.float64]
 
 
@@ -171,19 +173,21 @@ def _rank(
 
 
 def _score(query: Query, mode: Mode, found: Candidates, probability: Floats) -> Floats:
-    """What a mode ranks by. Among joins that are as likely, the one that brings more of the values comes first."""
+    """What a mode ranks by. Among direct joins that are as likely, the one that brings more of the values comes first.
+
+    Of others the share that arrives tells less: a bridge knows only a part of the values.
+    """
     contained = found.counted.containment
     if mode == "equi":
         return contained
     if mode == "deepjoin":  # the index's own order
         return np.arange(len(probability), 0, -1, dtype=np.float64)
     direct = contained >= DIRECT
-    arrives = np.maximum(np.maximum(contained, found.coverage), np.nan_to_num(found.matched))
-    score = probability * (1 + np.where(direct, contained, arrives)) / 2
+    score = np.where(direct, probability * (1 + contained) / 2, probability)
     if mode == "semantic" and query.spread is not None:
         score = np.maximum(score, RELATED * _related(query, found.places))
     if query.family == "text":  # codes and names say more than numbers do
-        score *= np.where(_of_text(query.view, found.places) & ~_over_numbers(query.view, found), 1, DETOUR)
+        score *= np.where(_of_text(query.view, found.places) & ~_over_numbers(query.view, found), 1, NUMBERS)
     return score if mode == "semantic" else np.asarray(score * np.where(direct, 1, DETOUR))
 
 

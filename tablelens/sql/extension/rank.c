@@ -5,7 +5,7 @@
 
 #include "search.h"
 
-static const double DETOUR = 0.7;
+static const double DETOUR = 0.6, NUMBERS = 0.7;
 
 static double logistic(const double *weights, const double *signs, int count) {
 	double sum = weights[0];
@@ -84,10 +84,9 @@ static double score_of(const Search *s, const Hit *hit, int64_t place) {
 		return (double)(s->count - place);
 	default: {
 		bool direct = hit->containment >= DIRECT;
-		double arrives = direct || hit->containment > hit->coverage ? hit->containment : hit->coverage;
-		double score = hit->probability * (1 + arrives) / 2;
+		double score = direct ? hit->probability * (1 + hit->containment) / 2 : hit->probability;
 		if (s->query->family == TEXT_FAMILY && (!of_text(s, (uint64_t)hit->place) || over_numbers(s, hit))) {
-			score *= DETOUR; /* codes and names say more than numbers do */
+			score *= NUMBERS; /* codes and names say more than numbers do */
 		}
 		return s->request->mode == AUTO && !direct ? score * DETOUR : score;
 	}
