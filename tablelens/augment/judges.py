@@ -1,7 +1,8 @@
 """Judges say how well a table's columns predict the target, a score a fold.
 
 ``Trees`` are scikit-learn's histogram gradient boosting. ``Rows`` is TransTab, trained once a fold on the base table
-and continued on each table with more columns; what it is compared with is itself, continued as long without them.
+and continued on each table with more columns; what it is compared with is itself, continued as long without them. It
+is continued longer than it was trained: new columns begin from nothing, in a model that can do without them.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ CATEGORIES = 200
 """Distinct texts of a column that trees tell apart, the most frequent ones."""
 FEW = 10_000
 """Rows below which more threads cost trees more than they bring."""
+FIRST, FURTHER = 10, 30
+"""Epochs of TransTab on the base, and then on each table with more columns."""
 Floats = npt.NDArray[np.float64]
 Fold = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
@@ -76,10 +79,8 @@ class Rows:
 
     name = "transtab"
 
-    def __init__(
-        self, metric: str, base: pa.Table, seed: int = 0, epochs: int = 20, late: Callable[[], bool] = lambda: False
-    ) -> None:
-        self.metric, self.base, self.seed, self.epochs, self.late = metric, base, seed, epochs, late
+    def __init__(self, metric: str, base: pa.Table, seed: int = 0, late: Callable[[], bool] = lambda: False) -> None:
+        self.metric, self.base, self.seed, self.late = metric, base, seed, late
         self._trained: dict[bytes, Any] = {}
 
     def scores(self, table: pa.Table, target: npt.NDArray[Any], folds: Sequence[Fold]) -> Floats:
@@ -95,9 +96,9 @@ class Rows:
             rows = train.tobytes()
             if rows not in self._trained:
                 kind = TransTabRegressor if METRICS[self.metric] == "numbers" else TransTabClassifier
-                model = kind(members=1, epochs=self.epochs, recall=0, random_state=self.seed)
+                model = kind(members=1, epochs=FIRST, recall=0, random_state=self.seed)
                 self._trained[rows] = model.fit(self.base.take(pa.array(train)), learnt[train])
-            model = copy.deepcopy(self._trained[rows]).set_params(epochs=max(self.epochs // 2, 1))
+            model = copy.deepcopy(self._trained[rows]).set_params(epochs=FURTHER)
             model.partial_fit(table.take(pa.array(train)), learnt[train])
             found.append(measured(self.metric, model, table.take(pa.array(test)), target[test]))
         return np.array(found)
