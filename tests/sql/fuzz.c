@@ -127,48 +127,64 @@ static void resize(const char *folder, const File *manifest, const char *name, s
 
 static size_t answered;
 
+enum { ASKED = 24 };
+
+/* A question of a column; what it holds is to be freed. */
+static bool read_join(const Index *index, const char *folder, uint64_t place, Join *join, char *message) {
+	char verdicts[4096], reference[64];
+	Judged *judged = NULL;
+	Request *request = &join->request;
+	Name names[] = {name_of(index, place, LAKE), name_of(index, place, TABLE_NAME), name_of(index, place, COLUMN_NAME)};
+	snprintf(reference, sizeof(reference), "%.*s.%.*s", shown(names[1]), names[1].at, shown(names[2]), names[2].at);
+	find_column(index, reference, strlen(reference), message);
+	snprintf(verdicts, sizeof(verdicts), "%s/verdicts.json", folder);
+	judged_of(index, verdicts, (int64_t)place, &judged, &request->judged_count, message);
+	request->judged = judged;
+	request->tables = (Name){place % 3 ? NULL : "*[a-w]*", 7};
+	request->lake = place % 7 ? (Name){NULL, 0} : names[0];
+	request->mode = (Mode)(place % 4);
+	request->pair = place % 5 ? -1 : (int64_t)(index->columns - 1 - place % index->columns);
+	return query_of_place(index, (int64_t)place, &join->query, message);
+}
+
+/* Asks some questions together, and the first one alone. */
+static void ask_of(const Index *index, Join *const *joins, size_t count) {
+	for (size_t together = count; together; together = together > 1 ? 1 : 0) {
+		find_joins(index, joins, together);
+		for (size_t i = 0; i < together; i++) {
+			answered += joins[i]->answered;
+			free(joins[i]->message);
+			if (joins[i]->answered) {
+				free(joins[i]->answer.hits);
+			}
+		}
+	}
+}
+
 static void ask(const char *folder) {
 	char message[MESSAGE] = "";
 	Index *index = open_index(folder, message);
 	if (!index) {
 		return;
 	}
-	Request request = {.k = 5, .threshold = 0.1, .kind = -1, .pair = -1, .candidates = 20, .min_distinct = 2};
-	request.weights[1] = 1;
-	char verdicts[4096], reference[64];
-	snprintf(verdicts, sizeof(verdicts), "%s/verdicts.json", folder);
-	for (uint64_t place = 0; place < index->columns && place < 24; place++) {
-		Query query = {0};
-		Answer answer = {0};
-		Judged *judged = NULL;
-		Name names[] = {name_of(index, place, LAKE), name_of(index, place, TABLE_NAME), name_of(index, place, COLUMN_NAME)};
-		snprintf(reference, sizeof(reference), "%.*s.%.*s", shown(names[1]), names[1].at, shown(names[2]), names[2].at);
-		find_column(index, reference, strlen(reference), message);
-		request.tables = (Name){place % 3 ? NULL : "*[a-w]*", 7};
-		request.lake = place % 7 ? (Name){NULL, 0} : names[0];
-		judged_of(index, verdicts, (int64_t)place, &judged, &request.judged_count, message);
-		request.judged = judged;
-		request.mode = (Mode)(place % 4);
-		request.pair = place % 5 ? -1 : (int64_t)(index->columns - 1 - place % index->columns);
-		if (query_of_place(index, (int64_t)place, &query, message) && find_joins(index, &query, &request, &answer, message)) {
-			answered++;
-			free(answer.hits);
-		}
-		free((void *)query.hashes);
-		free(judged);
-	}
-	request.lake = request.tables = (Name){NULL, 0};
-	request.judged_count = 0;
 	const char *cells[] = {"Austria", "BELGIUM", "chile", NULL, "\xff\xfe", "n/a", "1.50"};
-	size_t lengths[] = {7, 7, 5, 0, 2, 3, 4};
-	Query query;
-	Answer answer = {0};
-	request.pair = -1;
-	request.mode = AUTO;
-	if (query_of_cells(cells, lengths, 7, &query, message) && find_joins(index, &query, &request, &answer, message)) {
-		free(answer.hits);
+	size_t lengths[] = {7, 7, 5, 0, 2, 3, 4}, count = 0;
+	Join all[ASKED + 1], *joins[ASKED + 1];
+	for (uint64_t place = 0; place <= ASKED; place++) {
+		Join *join = &all[place];
+		*join = (Join){.request = {.k = 5, .threshold = 0.1, .kind = -1, .pair = -1, .candidates = 20, .min_distinct = 2}};
+		join->request.weights[1] = 1;
+		bool fine = place == ASKED ? query_of_cells(cells, lengths, 7, &join->query, message)
+		                           : place < index->columns && read_join(index, folder, place, join, message);
+		if (fine) {
+			joins[count++] = join;
+		}
 	}
-	free((void *)query.hashes);
+	ask_of(index, joins, count);
+	for (size_t i = 0; i <= ASKED; i++) {
+		free((void *)all[i].query.hashes);
+		free((void *)all[i].request.judged);
+	}
 	close_index(index);
 }
 

@@ -22,6 +22,7 @@ from tablelens.discover.joins import MODES
 from tablelens.discover.sql import literal
 from tablelens.engines.base import InlineEngine
 from tablelens.errors import TablelensError, UsageError
+from tablelens.index.ivf import IvfIndex
 from tablelens.lake import Lake
 from tablelens.profile.normalize import NULL_WORDS, normalize
 from tablelens.sql import register
@@ -141,6 +142,20 @@ def test_it_answers_as_the_lake_does(extension, crawl, lake_folder, kind):
     assert bridges > 20
 
 
+@pytest.mark.usefixtures("by_sets_alone")
+@pytest.mark.parametrize("probes", [1, 3])
+def test_it_looks_into_the_lists_that_python_looks_into(extension, crawl, lake_folder, monkeypatch, probes):
+    """As few lists as tell whether they are the same, for columns together and one by one."""
+    monkeypatch.setitem(IvfIndex.__init__.__kwdefaults__, "probes", probes)
+    lake, _ = crawl(lake_folder, exact_values=1500, sketch_values=300, **KINDS["ivf"])
+    connection, columns = attached(extension, lake), columns_of(lake)
+    for mode in ("deepjoin", "auto"):
+        for column in columns:
+            mine = connection.execute(ANSWER, [column, mode]).fetchall()
+            assert alike(mine, by_lake(lake, column, mode), mode), (column, mode)
+        assert asked_together(connection, columns, mode) == asked_alone(connection, columns, mode)
+
+
 def alike(mine, theirs, mode):
     """Vectors are summed in another order: the last digit may differ, and with it the order of equals."""
     score = 4 + FIELDS.index("score")
@@ -248,23 +263,43 @@ def test_threads_and_many_columns_in_one_statement(extension, crawl, lake_folder
     assert wrong == []
 
 
+TOGETHER = """SELECT q.name, j.* FROM (SELECT unnest(?::VARCHAR[]) AS name) AS q,
+    LATERAL (FROM tablelens.joins(q.name, k := 5, mode := ?)) AS j ORDER BY q.name, j.rank"""
+
+
+def asked_together(connection, columns, mode):
+    return connection.execute(TOGETHER, [columns, mode]).fetchall()
+
+
+def asked_alone(connection, columns, mode):
+    asked = "FROM tablelens.joins(?, k := 5, mode := ?) ORDER BY rank"
+    return [(name, *row) for name in sorted(columns) for row in connection.execute(asked, [name, mode]).fetchall()]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_columns_asked_together_are_answered_as_one_by_one(extension, crawl, lake_folder, kind):
     lake, _ = crawl(lake_folder, **KINDS[kind])
-    connection = attached(extension, lake)
-    columns = [*columns_of(lake), "no.such"]
-    asked = """SELECT q.name, j.* FROM (SELECT unnest(?::VARCHAR[]) AS name) AS q,
-        LATERAL (FROM tablelens.joins(q.name, k := 5, mode := ?)) AS j"""
+    connection, columns = attached(extension, lake), columns_of(lake)
     for mode in MODES:
-        together = connection.execute(asked, [columns[:-1], mode]).fetchall()
-        alone = [
-            (name, *row)
-            for name in columns[:-1]
-            for row in connection.execute("FROM tablelens.joins(?, k := 5, mode := ?)", [name, mode]).fetchall()
-        ]
-        assert sorted(together, key=lambda row: row[:2]) == sorted(alone, key=lambda row: row[:2])
+        assert asked_together(connection, columns, mode) == asked_alone(connection, columns, mode)
     with pytest.raises(duckdb.InvalidInputException, match=r"unknown column 'no\.such'"):
-        connection.execute(asked, [columns, "auto"])
+        asked_together(connection, [*columns, "no.such"], "auto")
+
+
+def test_columns_asked_together_have_filters_of_their_own(extension, crawl, lake_folder):
+    lake, _ = crawl(lake_folder)
+    connection = attached(extension, lake)
+    patterns = ["t1*", "t*", None, "*s.csv", "long*", "t1*"]
+    asked = [(column, patterns[i % len(patterns)]) for i, column in enumerate(columns_of(lake))]
+    one = "FROM tablelens.joins(?, tables := ?, k := 4)"
+    alone = [(name, *row) for name, tables in asked for row in connection.execute(one, [name, tables]).fetchall()]
+    together = connection.execute(
+        """SELECT q.name, j.* FROM (SELECT unnest(?::VARCHAR[]) AS name, unnest(?::VARCHAR[]) AS pattern) AS q,
+           LATERAL (FROM tablelens.joins(q.name, tables := q.pattern, k := 4)) AS j""",
+        list(map(list, zip(*asked, strict=True))),
+    ).fetchall()
+    assert len(alone) > 50
+    assert sorted(together, key=lambda row: row[:2]) == sorted(alone, key=lambda row: row[:2])
 
 
 def test_a_prepared_search_is_planned_once_and_takes_any_column(extension, crawl, lake_folder):

@@ -12,7 +12,7 @@ bool passes(const Search *s, uint64_t place) {
 	if (s->request->kind >= 0 && KIND(s->index->glance[place]) != s->request->kind) {
 		return false;
 	}
-	if (!s->filtered) {
+	if (!s->filter) {
 		return true;
 	}
 	uint32_t table = s->index->named[place * NAMINGS + TABLE_NAME], lake = s->index->named[place * NAMINGS + LAKE];
@@ -25,15 +25,10 @@ bool passes(const Search *s, uint64_t place) {
 			return false;
 		}
 	}
-	if (s->request->tables.at && !s->filtered[table]) {
-		s->filtered[table] = matches(s->request->tables, name_of(s->index, place, TABLE_NAME)) ? 1 : 2;
+	if (s->request->tables.at && !s->filter->seen[table]) {
+		s->filter->seen[table] = matches(s->request->tables, name_of(s->index, place, TABLE_NAME)) ? 1 : 2;
 	}
-	return !s->request->tables.at || s->filtered[table] == 1;
-}
-
-/* Whether a column has values enough, as far as a glance tells; in mode auto a small table's key has, however few they are. */
-static bool seems_enough(const Search *s, uint16_t glance) {
-	return STRENGTH_SEEN(glance) >= s->strength || (s->request->mode == AUTO && KEY(glance));
+	return !s->request->tables.at || s->filter->seen[table] == 1;
 }
 
 static bool enough(const Search *s, uint64_t place) {
@@ -46,17 +41,13 @@ static bool is_own(const Search *s, uint64_t place) {
 	return place >= s->own_from && place < s->own_to;
 }
 
-static bool seems_allowed(const Search *s, uint16_t glance) {
-	return (glance & (FAMILY_BITS | USABLE_BIT)) == s->glance && seems_enough(s, glance);
-}
-
 bool allowed(const Search *s, uint64_t place) {
 	return seems_allowed(s, s->index->glance[place]) && (s->strength < STRONG || enough(s, place)) && !is_own(s, place) && passes(s, place);
 }
 
 double share_allowed(const Search *s) {
 	const Index *index = s->index;
-	bool glanced = !s->filtered && s->request->kind < 0 && s->strength < STRONG; /* nothing else is to be looked at */
+	bool glanced = !s->filter && s->request->kind < 0 && s->strength < STRONG; /* nothing else is to be looked at */
 	uint64_t let = 0;
 	for (size_t i = 0; i < index->sampled; i++) {
 		let += seems_allowed(s, index->sample_glance[i]) && (glanced ? !is_own(s, index->sample[i]) : allowed(s, index->sample[i]));
@@ -102,18 +93,30 @@ static void take_glance(Search *s) {
 	}
 }
 
-/* Room for what is known of the filters; a lake that is not there and a pattern that no table matches are errors. */
-bool take_filters(Search *s) {
-	take_glance(s);
-	Name lake = s->request->lake, tables = s->request->tables;
-	if (!lake.at && !tables.at) {
+static bool same(Name a, Name b) {
+	return a.at && b.at ? a.length == b.length && !memcmp(a.at, b.at, a.length) : a.at == b.at;
+}
+
+static bool is_taken(const Filter *filter, const Request *request) {
+	return filter->seen && same(filter->lake, request->lake) && same(filter->tables, request->tables);
+}
+
+bool take_again(Search *s) {
+	Filter *filter = s->filter;
+	if (!filter || is_taken(filter, s->request)) {
 		return true;
 	}
-	s->filtered = calloc(s->index->texts + 1, 1);
-	if (!s->filtered) {
+	free(filter->seen);
+	*filter = (Filter){s->request->lake, s->request->tables, calloc(s->index->texts + 1, 1)};
+	if (!filter->seen) {
 		SAY_TO(s, NO_MEMORY);
-		return false;
 	}
+	return filter->seen != NULL;
+}
+
+/* A lake that is not there and a pattern that no table matches are errors. */
+static bool means_some(Search *s) {
+	Name lake = s->request->lake, tables = s->request->tables;
 	if (lake.at && !has_lake(s->index, lake)) {
 		snprintf(s->message, MESSAGE, "unknown lake '%.*s'. Hint: FROM tablelens.lakes lists them", shown(lake), lake.at);
 		return false;
@@ -127,4 +130,13 @@ bool take_filters(Search *s) {
 		snprintf(s->message, MESSAGE, "no table matches '%.*s'. Hint: FROM tablelens.tables lists them", shown(tables), tables.at);
 	}
 	return any;
+}
+
+bool take_filters(Search *s, Filter *filter) {
+	take_glance(s);
+	if (!s->request->lake.at && !s->request->tables.at) {
+		return true;
+	}
+	s->filter = filter;
+	return is_taken(filter, s->request) || (means_some(s) && take_again(s));
 }

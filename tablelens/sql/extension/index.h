@@ -151,21 +151,18 @@ bool direction_of(const Index *index, uint64_t place, float *to);
 double cosine_with(const Index *index, uint64_t place, const float *direction);
 
 typedef struct {
-	uint32_t place; /* NOWHERE for a vector of no column */
-	float score;
-} Near;
+	float key;
+	uint32_t id;
+} Item;
 
-/* Lists of an inverted file; to be freed. */
+/* A query for the k vectors of the greatest inner product with it. */
 typedef struct {
-	uint32_t *at;
-	size_t count;
-} Lists;
+	const float *vector;
+	size_t k;
+	Item *found;   /* about these, in no order: scores and columns, NOWHERE for a vector of no column; to be freed */
+	int64_t count; /* -1 where memory ran out or the vectors are damaged */
+} Ask;
 
-/* The lists to look in first for each of some queries, which is quicker for many at once; none where memory runs out, or
-   where the index has no lists. */
-void choose_lists(const Index *index, const float *const *queries, size_t count, Lists *chosen);
-
-/* About the k vectors of the greatest inner product, best first: in the lists that were chosen, or NULL. How many, or -1
-   with a message. */
-int64_t nearest(const Index *index, const float *query, size_t k, const Lists *lists, Near *found, char *message);
+/* Answers some queries, many of them quicker together than one by one. */
+void nearest(const Index *index, Ask *asks, size_t count);
 float dot(const float *a, const float *b, size_t count);

@@ -36,7 +36,6 @@ typedef struct {
 	const uint64_t *words; /* of its name, sorted */
 	uint64_t word_count;
 	uint64_t limit; /* the greatest hash that the set can tell of */
-	const Lists *lists; /* where to look for near vectors first, if that was chosen already */
 } Query;
 
 typedef struct {
@@ -57,8 +56,17 @@ typedef struct {
 	double hub;
 } Answer;
 
-/* The hits, best first; free hits. False with a message. */
-bool find_joins(const Index *index, const Query *query, const Request *request, Answer *answer, char *message);
+/* A question and its answer. */
+typedef struct {
+	Query query;
+	Request request;
+	bool answered;
+	Answer answer; /* the hits, best first; free them */
+	char *message; /* why there are none; free it. NULL where memory ran out */
+} Join;
+
+/* Answers some questions to one index: many are answered quicker together than one by one. */
+void find_joins(const Index *index, Join *const *joins, size_t count);
 
 /* A column of the lake as a query; free hashes. */
 bool query_of_place(const Index *index, int64_t place, Query *query, char *message);

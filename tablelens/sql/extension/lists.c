@@ -1,11 +1,12 @@
-/* Nearest vectors by an inverted file, tablelens/index/ivf.py: the query is compared with all regions, with the lists of the
+/* Nearest vectors by an inverted file, tablelens/index/ivf.py: a query is compared with all regions, with the lists of the
    first of them, and with all vectors of the first lists. Centroids of lists are compared in a byte a dimension; those that
-   this cannot tell apart from the first ones are compared again as they are, so that the lists are the same. */
+   this cannot tell apart from the first ones are compared again as they are, so that the lists are the same. Many queries
+   go through it side by side: each region, centroid and list is read once for all that look at it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "vectors.h"
+#include "visits.h"
 
 FAST static float dot_codes(const int8_t *codes, const float *b, size_t count) {
 	float sums[16] = {0};
@@ -25,37 +26,7 @@ FAST static float dot_codes(const int8_t *codes, const float *b, size_t count) {
 	return sum;
 }
 
-/* The same for a query of whole numbers: three times as quick, and right to a part in ten thousand. */
-FAST static int32_t dot_whole(const int8_t *codes, const int16_t *b, size_t count) {
-	int32_t sum = 0;
-	for (size_t i = 0; i < count; i++) {
-		sum += (int32_t)codes[i] * b[i];
-	}
-	return sum;
-}
-
-/* A query as whole numbers whose products with codes cannot overflow; what a 1 stands for. */
-static float in_whole(const float *query, int16_t *to, size_t count) {
-	float greatest = 0;
-	for (size_t i = 0; i < count; i++) {
-		greatest = fabsf(query[i]) > greatest ? fabsf(query[i]) : greatest;
-	}
-	float most = (float)(INT32_MAX / 128 / (int64_t)count), step = greatest / (most < 32767 ? most : 32767);
-	for (size_t i = 0; i < count; i++) {
-		to[i] = (int16_t)(step > 0 ? lrintf(query[i] / step) : 0);
-	}
-	return step;
-}
-
-/* Members start … end of a list or a region, where the index is sound. */
-static bool span_of(const int64_t *starts, uint64_t place, uint64_t total, uint64_t *start, uint64_t *end) {
-	int64_t from = starts[place], to = starts[place + 1];
-	*start = (uint64_t)from;
-	*end = (uint64_t)to;
-	return from >= 0 && from <= to && (uint64_t)to <= total;
-}
-
-enum { REGIONS = 32, SPARE = 16 };
+enum { REGIONS = 32, FIRST = 4, SPARE = 16, AHEAD = 3, KEPT = 1 << 19 /* what is kept of the vectors, at once */ };
 
 /* centroids ---------------------------------------------------------------------------------------------------- */
 
@@ -74,7 +45,7 @@ static void code(const float *vector, size_t count, int8_t *codes, float *scale,
 		float rest = vector[i] - (float)codes[i] * *scale;
 		off += rest * rest;
 	}
-	*slack = isfinite(off) ? sqrtf(off) : INFINITY; /* of a damaged file: to be looked at as it is */
+	*slack = isfinite(off) ? 1.001F * sqrtf(off) + 1e-6F : INFINITY; /* of a damaged file: to be looked at as it is */
 }
 
 bool code_centroids(Index *index) {
@@ -89,259 +60,242 @@ bool code_centroids(Index *index) {
 	return fine;
 }
 
+static Coded coarse_of(const Index *index) {
+	return (Coded){index->coarse, index->coarse_scale, index->coarse_slack, index->dimension};
+}
+
+static Coded vectors_of(const Index *index) {
+	return (Coded){index->codes, index->scales, NULL, index->dimension};
+}
+
 /* choosing lists ----------------------------------------------------------------------------------------------- */
 
-/* A query on its way to its lists. */
-typedef struct {
-	const float *query;
-	int16_t *whole; /* the query in whole numbers, a step each */
-	float step, slack;
-	Item *lists; /* of the nearest regions, each by about what it scores */
-	uint32_t *regions;
-	size_t region_count, count;
-} Choice;
-
-/* The nearest regions, and room for all of their lists. False where memory ran out or the index is damaged. */
-static bool near_regions(const Index *index, const float *query, size_t regions, Choice *choice) {
-	uint32_t d = index->dimension;
-	*choice = (Choice){.query = query, .whole = malloc(d * sizeof(int16_t))};
-	Item *some = malloc((index->regions + 1) * sizeof(Item));
-	for (uint64_t i = 0; some && i < index->regions; i++) {
-		some[i] = (Item){dot(index->region + i * d, query, d), (uint32_t)i};
+/* The first `count` regions of a query, nearest first. */
+static void near_regions(const Index *index, const float *query, Item *room, size_t count, uint32_t *to) {
+	for (uint64_t i = 0; i < index->regions; i++) {
+		room[i] = (Item){dot(index->region + i * index->dimension, query, index->dimension), (uint32_t)i};
 	}
-	choice->region_count = some ? best_of(some, index->regions, regions) : 0;
-	choice->regions = malloc((choice->region_count + 1) * sizeof(uint32_t));
-	uint64_t start, end, members = 0;
-	for (size_t i = 0; choice->regions && i < choice->region_count; i++) {
-		choice->regions[i] = some[i].id;
-		members += span_of(index->region_starts, some[i].id, index->lists, &start, &end) ? end - start : 0;
+	best_of(room, index->regions, count);
+	for (size_t i = 0; i < count; i++) {
+		to[i] = room[i].id;
 	}
-	free(some);
-	choice->lists = members <= index->lists ? malloc((members + 1) * sizeof(Item)) : NULL;
-	if (choice->whole) {
-		choice->step = in_whole(query, choice->whole, d);
-		choice->slack = 0.5F * choice->step * sqrtf((float)d);
-	}
-	return choice->whole && choice->regions && choice->lists;
 }
 
-static void free_choice(Choice *choice) {
-	free(choice->whole);
-	free(choice->lists);
-	free(choice->regions);
-}
-
-enum { TILE = 32 }; /* lists whose bytes stay near while one query after the other is compared with them */
-
-/* Compares queries with the lists of a region that all of them look at. */
-static void look_at_region(const Index *index, uint32_t region, Choice *const *choices, size_t count) {
-	uint32_t d = index->dimension;
-	uint64_t start, end;
-	if (!span_of(index->region_starts, region, index->lists, &start, &end)) {
-		return;
-	}
-	for (; start < end; start += TILE) {
-		uint64_t stop = start + TILE < end ? start + TILE : end;
-		for (size_t i = 0; i < count; i++) {
-			Item *to = choices[i]->lists + choices[i]->count;
-			for (uint64_t list = start; list < stop; list++) {
-				float score = (float)dot_whole(index->coarse + list * d, choices[i]->whole, d) * choices[i]->step;
-				*to++ = (Item){score * index->coarse_scale[list], (uint32_t)list};
-			}
-			choices[i]->count += stop - start;
+/* Those that are to find lists look at all of their nearest regions; at a few of them before the rest, which tell which lists
+   are too far to be kept. */
+static bool visit_regions(Party *party, size_t regions, size_t probes) {
+	const Index *index = party->index;
+	size_t count = regions < index->regions ? regions : index->regions;
+	Item *room = malloc((index->regions + 1) * sizeof(Item));
+	uint32_t *near = malloc((party->count * count + 1) * sizeof(uint32_t));
+	bool fine = room && near;
+	for (size_t s = 0; fine && s < party->count; s++) {
+		if (party->seekers[s].open) {
+			near_regions(index, party->seekers[s].ask->vector, room, count, near + s * count);
+			empty(&party->seekers[s].asking.pool, probes);
 		}
 	}
-}
-
-/* How far a list's score may be from what the bytes say: by Cauchy and Schwarz, for the centroid and for the query. */
-static float slack_of(const Index *index, const Choice *choice, uint32_t list) {
-	float length = 127 * index->coarse_scale[list] * sqrtf((float)index->dimension);
-	return 1.001F * index->coarse_slack[list] + length * choice->slack + 1e-6F;
-}
-
-enum { BINS = 1024 };
-
-/* A score that the `wanted` best of some lists surely reach: the lower end of the bin that the last of them falls into. */
-static float sure_score(const Index *index, const Choice *choice, size_t wanted) {
-	uint32_t bins[BINS] = {0};
-	float low = -1, each = 0;
-	for (size_t i = 0; i < choice->count; i++) {
-		float key = choice->lists[i].key;
-		low = i && low < key ? low : key;
-		each = i && each > key ? each : key;
+	Coded coarse = coarse_of(index);
+	for (size_t from = 0, to = count < FIRST ? count : FIRST; fine && from < count; from = to, to = count) {
+		for (size_t v = 0; fine && v < party->count * (to - from); v++) {
+			uint32_t who = (uint32_t)(v / (to - from));
+			fine = !party->seekers[who].open || add_visit(party, near[who * count + from + v % (to - from)], who);
+		}
+		fine = fine && go(party, index->region_starts, index->regions, &coarse, index->lists);
 	}
-	each = (each - low) / (BINS - 1);
-	if (!(each > 0) || wanted >= choice->count) {
+	free(room);
+	free(near);
+	return fine;
+}
+
+/* A score that so many scores of a pool may exceed at most; of all its scores where they are fewer. */
+static float fair_score(const Pool *pool, Item *room, size_t wanted) {
+	if (pool->count <= wanted) {
 		return -INFINITY;
 	}
-	for (size_t i = 0; i < choice->count; i++) {
-		float at = (choice->lists[i].key - slack_of(index, choice, choice->lists[i].id) - low) / each;
-		if (at >= 0) {
-			bins[at < BINS - 1 ? (int)at : BINS - 1]++;
-		}
+	for (size_t i = 0; i < pool->count; i++) {
+		room[i] = (Item){pool->items[i].high, pool->items[i].id};
 	}
-	size_t above = 0;
-	for (int bin = BINS - 1; bin >= 0; bin--) {
-		if ((above += bins[bin]) >= wanted) {
-			return low + each * (float)bin - 1e-6F;
-		}
-	}
-	return -INFINITY;
+	select_best(room, pool->count, wanted + 1);
+	return isnan(room[wanted].key) ? INFINITY : room[wanted].key;
 }
 
-/* The first `probes` lists by their scores as they are: those that could be among them are weighed again. Their count. */
-static size_t settle(const Index *index, Choice *choice, size_t probes) {
+/* Takes the lists that are surely among the first, and visits those that may be. */
+static bool sort_out(Party *party, uint32_t who, size_t probes) {
+	Seeker *seeker = &party->seekers[who];
+	Pool *pool = &seeker->asking.pool;
+	trim(pool);
+	Item *room = malloc((pool->count + 1) * sizeof(Item));
+	free(seeker->lists);
+	seeker->lists = malloc((probes + 1) * sizeof(uint32_t));
+	seeker->count = 0;
+	bool fine = room && seeker->lists;
+	float fair = fine ? fair_score(pool, room, probes) : 0;
+	for (size_t i = 0; fine && i < pool->count; i++) {
+		if (pool->items[i].low > fair) {
+			seeker->lists[seeker->count++] = pool->items[i].id;
+		} else {
+			fine = add_visit(party, pool->items[i].id, who);
+		}
+	}
+	free(room);
+	empty(pool, probes - (fine ? seeker->count : 0));
+	return fine;
+}
+
+/* What the next visit compares, where this one does not. */
+static inline __attribute__((always_inline)) void fetch_next(const Party *party, Visit visit, Visit next) {
+	uint32_t d = party->index->dimension;
+	const float *centroid = party->index->centroid + (size_t)next.where * d, *query = party->seekers[next.who].ask->vector;
+	for (uint32_t at = 0; at < d; at += 16) {
+		if (visit.where != next.where) {
+			__builtin_prefetch(centroid + at);
+		}
+		if (visit.who != next.who) {
+			__builtin_prefetch(query + at);
+		}
+	}
+}
+
+/* Offers centroids as they are to those who visit them. */
+static bool settle(Party *party) {
+	const Index *index = party->index;
 	uint32_t d = index->dimension;
-	float sure = sure_score(index, choice, probes);
-	size_t put = 0;
-	for (size_t i = 0; i < choice->count; i++) {
-		uint32_t list = choice->lists[i].id;
-		if (!(choice->lists[i].key + slack_of(index, choice, list) < sure)) {
-			choice->lists[put++].id = list;
+	bool fine = order_visits(party, index->lists);
+	for (size_t i = 0; fine && i < party->visit_count; i++) {
+		Visit visit = party->visits[i];
+		Seeker *seeker = &party->seekers[visit.who];
+		if (i + 1 < party->visit_count) {
+			fetch_next(party, visit, party->visits[i + 1]);
 		}
+		float score = dot(index->centroid + (size_t)visit.where * d, seeker->ask->vector, d);
+		fine = offer(&seeker->asking.pool, score, score, visit.where);
 	}
-	for (size_t i = 0; i < put; i++) {
-		choice->lists[i].key = dot(index->centroid + (size_t)choice->lists[i].id * d, choice->query, d);
-	}
-	return best_of(choice->lists, put, probes);
+	party->visit_count = 0;
+	return fine;
 }
 
-/* The lists that could hold the greatest scores: those of the nearest regions. -1 where it fails; free them. */
-static int64_t near_lists(const Index *index, const float *query, size_t regions, size_t probes, Item **to) {
-	Choice choice, *one = &choice;
-	bool fine = near_regions(index, query, regions, &choice);
-	for (size_t i = 0; fine && i < choice.region_count; i++) {
-		look_at_region(index, choice.regions[i], &one, 1);
+/* The best of a pool, as many as were wanted, in no order. NULL where memory ran out. */
+static Item *best_in(const Pool *pool, size_t *count) {
+	Item *items = malloc((pool->count + 1) * sizeof(Item));
+	for (size_t i = 0; items && i < pool->count; i++) {
+		items[i] = (Item){pool->items[i].low, pool->items[i].id};
 	}
-	int64_t count = fine ? (int64_t)settle(index, &choice, probes) : -1;
-	*to = fine ? choice.lists : NULL;
-	if (fine) {
-		choice.lists = NULL;
-	}
-	free_choice(&choice);
-	return count;
+	*count = items ? select_best(items, pool->count, pool->wanted) : 0;
+	return items;
 }
 
-static void keep_lists(const Index *index, Choice *choice, Lists *chosen) {
-	size_t count = settle(index, choice, index->probes);
-	chosen->at = malloc((count + 1) * sizeof(uint32_t));
-	for (size_t i = 0; chosen->at && i < count; i++) {
-		chosen->at[i] = choice->lists[i].id;
-	}
-	chosen->count = chosen->at ? count : 0;
-}
-
-void choose_lists(const Index *index, const float *const *queries, size_t count, Lists *chosen) {
-	memset(chosen, 0, count * sizeof(Lists));
-	if (index->kind != IVF || !count) {
-		return;
-	}
-	Choice *choices = calloc(count, sizeof(Choice)), **asking = malloc((count + 1) * sizeof(Choice *));
-	uint8_t *looks = calloc(count, index->regions + 1);
-	bool fine = choices && asking && looks;
-	for (size_t i = 0; fine && i < count; i++) {
-		fine = near_regions(index, queries[i], REGIONS, &choices[i]);
-		for (size_t r = 0; fine && r < choices[i].region_count; r++) {
-			looks[i * (index->regions + 1) + choices[i].regions[r]] = 1;
-		}
-	}
-	for (uint64_t region = 0; fine && region < index->regions; region++) {
-		size_t put = 0;
-		for (size_t i = 0; i < count; i++) {
-			asking[put] = &choices[i];
-			put += looks[i * (index->regions + 1) + region];
-		}
-		look_at_region(index, (uint32_t)region, asking, put);
-	}
-	for (size_t i = 0; choices && i < count; i++) {
-		if (fine) {
-			keep_lists(index, &choices[i], &chosen[i]);
-		}
-		free_choice(&choices[i]);
-	}
-	free(choices);
-	free(asking);
-	free(looks);
-}
-
-/* vectors ------------------------------------------------------------------------------------------------------ */
-
-/* Vectors of the first `count` lists, each by about what it scores; -1 where it fails. Free items. */
-static int64_t weigh_lists(const Index *index, const float *query, const uint32_t *lists, size_t count, uint64_t members, Item **items) {
-	uint32_t d = index->dimension;
-	int16_t whole[d];
-	in_whole(query, whole, d);
-	*items = members <= index->vectors ? malloc((members + 1) * sizeof(Item)) : NULL;
-	int64_t put = *items ? 0 : -1;
-	uint64_t start, end;
-	for (size_t i = 0; *items && i < count; i++) {
-		if (!span_of(index->list_starts, lists[i], index->vectors, &start, &end)) {
-			continue;
-		}
-		uint64_t next, stop;
-		if (i + 1 < count && span_of(index->list_starts, lists[i + 1], index->vectors, &next, &stop)) {
-			for (uint64_t line = 0; line < 8 && next < stop; line++) { /* the rest follows by itself */
-				__builtin_prefetch(index->codes + next * d + 64 * line);
-			}
-		}
-		for (; start < end; start++) {
-			float score = (float)dot_whole(index->codes + start * d, whole, d) * index->scales[start];
-			(*items)[put++] = (Item){score, (uint32_t)start};
-		}
-	}
-	return put;
-}
-
-/* The k best of vectors that are scored roughly, scored again as they are. */
-static int64_t weigh_again(const Index *index, const float *query, Item *items, size_t count, size_t k) {
-	uint32_t d = index->dimension;
-	if (count > k + SPARE) {
-		select_best(items, count, k + SPARE);
-		count = k + SPARE;
-	}
-	for (size_t i = 0; i < count; i++) {
-		uint32_t at = items[i].id;
-		items[i].key = dot_codes(index->codes + (size_t)at * d, query, d) * index->scales[at];
-	}
-	return (int64_t)best_of(items, count, k);
-}
-
-static uint64_t members_of(const Index *index, const uint32_t *lists, size_t count) {
+static uint64_t members_of(const Index *index, const Seeker *seeker) {
 	uint64_t start, end, members = 0;
-	for (size_t i = 0; i < count; i++) {
-		members += span_of(index->list_starts, lists[i], index->vectors, &start, &end) ? end - start : 0;
+	for (size_t i = 0; i < seeker->count; i++) {
+		members += span_of(index->list_starts, seeker->lists[i], index->vectors, &start, &end) ? end - start : 0;
 	}
 	return members;
 }
 
-/* The lists for a query; where those hold too few vectors, more of more regions. */
-static bool lists_for(const Index *index, const float *query, size_t k, Lists *lists) {
-	for (size_t probes = index->probes, regions = REGIONS;; probes *= 4, regions *= 4) {
-		Item *near = NULL;
-		int64_t count = near_lists(index, query, regions, probes, &near);
-		lists->at = count >= 0 ? malloc(((size_t)count + 1) * sizeof(uint32_t)) : NULL;
-		for (int64_t i = 0; lists->at && i < count; i++) {
-			lists->at[i] = near[i].id;
-		}
-		free(near);
-		lists->count = lists->at ? (size_t)count : 0;
-		if (!lists->at || members_of(index, lists->at, lists->count) >= k || lists->count >= index->lists || regions >= index->regions + probes) {
-			return lists->at != NULL;
-		}
-		free(lists->at);
+static bool add_settled(Seeker *seeker) {
+	size_t count;
+	Item *best = best_in(&seeker->asking.pool, &count);
+	for (size_t i = 0; best && i < count; i++) {
+		seeker->lists[seeker->count++] = best[i].id;
 	}
+	free(best);
+	return best != NULL;
 }
 
-int64_t ask_lists(const Index *index, const float *query, size_t k, const Lists *lists, Item **items) {
-	Lists own = {0};
-	if (!lists || !lists->count || members_of(index, lists->at, lists->count) < k) {
-		if (!lists_for(index, query, k, &own)) {
-			return -1;
+/* The lists that could hold the greatest scores; where those hold too few vectors, more of more regions. */
+static bool choose_lists(Party *party) {
+	const Index *index = party->index;
+	bool fine = true, open = true;
+	size_t probes = index->probes < index->lists ? index->probes : index->lists;
+	for (size_t regions = REGIONS; fine && open; probes *= 4, regions *= 4) {
+		fine = visit_regions(party, regions, probes);
+		for (size_t s = 0; fine && s < party->count; s++) {
+			fine = !party->seekers[s].open || sort_out(party, (uint32_t)s, probes);
 		}
-		lists = &own;
+		fine = fine && settle(party);
+		open = false;
+		for (size_t s = 0; fine && s < party->count; s++) {
+			Seeker *seeker = &party->seekers[s];
+			if (seeker->open) {
+				fine = add_settled(seeker);
+				bool all = seeker->count >= index->lists || regions >= index->regions + probes;
+				seeker->open = !all && members_of(index, seeker) < seeker->ask->k;
+				open = open || seeker->open;
+			}
+		}
 	}
-	uint64_t members = members_of(index, lists->at, lists->count);
-	int64_t count = weigh_lists(index, query, lists->at, lists->count, members, items);
-	free(own.at);
-	return count < 0 ? -1 : weigh_again(index, query, *items, (size_t)count, k);
+	return fine;
+}
+
+/* vectors ------------------------------------------------------------------------------------------------------ */
+
+/* The k best of those that the bytes say are near, by scores of the query as it is. */
+static bool weigh_again(const Index *index, Seeker *seeker) {
+	uint32_t d = index->dimension;
+	size_t count;
+	Item *items = best_in(&seeker->asking.pool, &count);
+	for (size_t i = 0; items && i < count; i++) {
+		uint32_t at = items[i].id;
+		for (uint32_t line = 0; i + AHEAD < count && line < d; line += 64) {
+			__builtin_prefetch(index->codes + (size_t)items[i + AHEAD].id * d + line);
+		}
+		items[i].key = dot_codes(index->codes + (size_t)at * d, seeker->ask->vector, d) * index->scales[at];
+	}
+	seeker->ask->found = items;
+	seeker->ask->count = items ? (int64_t)select_best(items, count, seeker->ask->k) : -1;
+	return items != NULL;
+}
+
+static bool look_into_lists(Party *party) {
+	const Index *index = party->index;
+	bool fine = true;
+	for (size_t s = 0; fine && s < party->count; s++) {
+		Seeker *seeker = &party->seekers[s];
+		empty(&seeker->asking.pool, seeker->ask->k + SPARE);
+		fine = members_of(index, seeker) <= index->vectors; /* else lists of a damaged file overlap */
+		for (size_t i = 0; fine && i < seeker->count; i++) {
+			fine = add_visit(party, seeker->lists[i], (uint32_t)s);
+		}
+	}
+	Coded vectors = vectors_of(index);
+	fine = fine && go(party, index->list_starts, index->lists, &vectors, index->vectors);
+	for (size_t s = 0; fine && s < party->count; s++) {
+		trim(&party->seekers[s].asking.pool);
+		fine = weigh_again(index, &party->seekers[s]);
+	}
+	return fine;
+}
+
+static bool ask_party(const Index *index, Ask *asks, size_t count) {
+	size_t stride = stride_of(index->dimension);
+	Party party = {.index = index, .seekers = calloc(count, sizeof(Seeker)), .count = count};
+	int16_t *whole = aligned_alloc(64, count * stride * sizeof(int16_t));
+	party.wide = aligned_alloc(64, TILE * stride * sizeof(int16_t));
+	bool fine = party.seekers && whole && party.wide;
+	for (size_t s = 0; fine && s < count; s++) {
+		party.seekers[s] = (Seeker){.ask = &asks[s], .open = true};
+		in_whole(asks[s].vector, index->dimension, whole + s * stride, &party.seekers[s].asking);
+	}
+	fine = fine && choose_lists(&party) && look_into_lists(&party);
+	for (size_t s = 0; party.seekers && s < count; s++) {
+		free(party.seekers[s].asking.pool.items);
+		free(party.seekers[s].lists);
+	}
+	free(party.seekers);
+	free(party.visits);
+	free(party.wide);
+	free(whole);
+	return fine;
+}
+
+bool ask_lists(const Index *index, Ask *asks, size_t count) {
+	bool fine = true;
+	for (size_t from = 0, to, sum; fine && from < count; from = to) {
+		for (to = from, sum = 0; to < count && (to == from || sum + asks[to].k <= KEPT); to++) {
+			sum += asks[to].k;
+		}
+		fine = ask_party(index, asks + from, to - from);
+	}
+	return fine;
 }

@@ -6,12 +6,16 @@
 #include "search.h"
 
 enum { WEIGHED = 50000 };
+static const double FEW = 0.02; /* less of the columns are weighed one by one */
 
-/* The query's own vector at length 1, where it has one. */
+static uint64_t wanted_near(const Search *s) {
+	return s->request->mode == DEEPJOIN ? s->wanted : s->wanted / 2;
+}
+
+/* The query's own vector at length 1, where it has one; what is asked with it. */
 bool take_vector(Search *s) {
-	s->other = malloc(s->index->dimension * sizeof(float));
 	s->vector = malloc(s->index->dimension * sizeof(float));
-	if (!s->other || !s->vector) {
+	if (!s->vector) {
 		SAY_TO(s, NO_MEMORY);
 		return false;
 	}
@@ -19,12 +23,21 @@ bool take_vector(Search *s) {
 		free(s->vector);
 		s->vector = NULL;
 	}
+	s->by_vector = s->vector && s->request->pair < 0 && !s->query->excluded && s->request->mode != EQUI;
+	if (s->by_vector) {
+		s->share = share_allowed(s);
+		s->near = (Ask){.vector = s->vector, .k = (size_t)((double)wanted_near(s) / (s->share > 0.01 ? s->share : 0.01)) + 50};
+	}
 	return true;
+}
+
+bool asks_near(const Search *s) {
+	return s->by_vector && s->share >= FEW;
 }
 
 typedef struct {
 	uint32_t place;
-	float score;
+	double score;
 } Scored;
 
 /* A score that can be ordered; a damaged vector gives one that cannot. */
@@ -34,48 +47,49 @@ static float ordered(float score) {
 
 static int best_score(const void *a, const void *b, void *with) {
 	const Scored *x = a, *y = b;
-	double first_score = rint(x->score * 1e6), second_score = rint(y->score * 1e6); /* the last bits are no difference */
-	if (first_score != second_score) {
-		return first_score < second_score ? 1 : -1;
+	if (x->score != y->score) {
+		return x->score < y->score ? 1 : -1;
 	}
 	int64_t first = fact(with, x->place, ORDER), second = fact(with, y->place, ORDER);
 	return first < second ? -1 : first > second;
 }
 
-/* The nearest columns that are allowed, asking for more until they are enough. */
-static int64_t near_allowed(Search *s, uint64_t wanted, double share, Scored **to) {
-	const Index *index = s->index;
-	uint64_t ask = (uint64_t)((double)wanted / (share > 0.01 ? share : 0.01)) + 50;
+/* The nearest columns that are allowed, asking for more until they are enough; -1 where that fails. */
+static int64_t near_allowed(Search *s, Scored **to) {
 	while (true) {
-		ask = ask < index->vectors ? ask : index->vectors;
-		Near *found = malloc((ask + 1) * sizeof(Near));
-		*to = malloc((ask + 1) * sizeof(Scored));
-		int64_t count = found && *to ? nearest(index, s->vector, ask, s->query->lists, found, s->message) : -1, kept = 0;
-		for (int64_t i = 0; i < count; i++) {
-			if (found[i].place != NOWHERE && allowed(s, found[i].place)) {
-				(*to)[kept++] = (Scored){found[i].place, ordered(found[i].score)};
+		Ask *near = &s->near;
+		if (!near->found) {
+			nearest(s->index, near, 1);
+		}
+		int64_t kept = near->count < 0 ? -1 : 0;
+		*to = malloc(((size_t)(near->count < 0 ? 0 : near->count) + 1) * sizeof(Scored));
+		for (int64_t i = 0; *to && i < near->count; i++) {
+			if (near->found[i].id != NOWHERE && allowed(s, near->found[i].id)) {
+				(*to)[kept++] = (Scored){near->found[i].id, ordered(near->found[i].key)};
 			}
 		}
-		free(found);
-		if (count < 0) {
+		if (!*to || kept < 0) {
+			SAY_TO(s, "the vectors of the index are damaged, or memory ran out");
 			return -1;
 		}
-		if (kept >= (int64_t)wanted || count < (int64_t)ask || ask == index->vectors) {
+		if (kept >= (int64_t)wanted_near(s) || near->count < (int64_t)near->k || near->k == s->index->vectors) {
 			return kept;
 		}
 		free(*to);
-		*to = NULL;
-		ask *= 4;
+		free(near->found);
+		near->found = NULL;
+		near->k *= 4;
 	}
 }
 
 /* All allowed columns that have a vector, weighed; -1 where they are too many for that, -2 where memory ran out. */
 static int64_t weigh_allowed(Search *s, Scored **to) {
+	float other[s->index->dimension];
 	*to = malloc(WEIGHED * sizeof(Scored));
 	int64_t kept = 0;
 	for (uint64_t i = 0; *to && i < s->index->vectors; i++) {
 		uint32_t place = s->index->placed[i];
-		if (place == NOWHERE || !allowed(s, place) || !vector_of(s->index, place, s->other)) {
+		if (place == NOWHERE || !allowed(s, place) || !vector_of(s->index, place, other)) {
 			continue;
 		}
 		if (kept == WEIGHED) {
@@ -83,7 +97,7 @@ static int64_t weigh_allowed(Search *s, Scored **to) {
 			*to = NULL;
 			return -1;
 		}
-		(*to)[kept++] = (Scored){place, ordered(dot(s->other, s->vector, s->index->dimension))};
+		(*to)[kept++] = (Scored){place, ordered(dot(other, s->vector, s->index->dimension))};
 	}
 	return *to ? kept : -2;
 }
@@ -95,29 +109,39 @@ static void mark_hits(Search *s, uint32_t *slot) {
 	}
 }
 
-bool by_vector(Search *s, uint64_t wanted) {
+/* By the angle alone, as mode semantic has it. */
+static void by_angle(const Index *index, Scored *near, int64_t count) {
+	float other[index->dimension];
+	for (int64_t i = 0; i < count; i++) {
+		if (vector_of(index, near[i].place, other)) {
+			float length = sqrtf(dot(other, other, index->dimension));
+			near[i].score = ordered((float)near[i].score / (length > 1e-9F ? length : 1e-9F));
+		}
+	}
+}
+
+bool by_vector(Search *s) {
 	const Index *index = s->index;
-	double share = share_allowed(s);
 	Scored *near = NULL;
-	int64_t count = share < 0.02 ? weigh_allowed(s, &near) : -1;
+	int64_t count = s->share < FEW ? weigh_allowed(s, &near) : -1;
 	if (count == -1) {
-		count = near_allowed(s, wanted, share, &near);
+		count = near_allowed(s, &near);
 	}
 	if (count < 0) {
 		free(near);
 		if (!*s->message) {
-			SAY_TO(s, "out of memory");
+			SAY_TO(s, NO_MEMORY);
 		}
 		return false;
 	}
-	for (int64_t i = 0; i < count && s->request->mode == SEMANTIC; i++) {
-		if (vector_of(index, near[i].place, s->other)) {
-			float length = sqrtf(dot(s->other, s->other, index->dimension));
-			near[i].score = ordered(near[i].score / (length > 1e-9F ? length : 1e-9F));
-		}
+	if (s->request->mode == SEMANTIC) {
+		by_angle(index, near, count);
+	}
+	for (int64_t i = 0; i < count; i++) {
+		near[i].score = rint(near[i].score * 1e6); /* the last bits are no difference */
 	}
 	sort(near, (size_t)count, sizeof(Scored), best_score, index);
-	count = count < (int64_t)wanted ? count : (int64_t)wanted;
+	count = count < (int64_t)wanted_near(s) ? count : (int64_t)wanted_near(s);
 	uint32_t *slot = s->room ? s->room->kept : NULL; /* there are no hits yet where nothing was counted */
 	int64_t before = s->count;
 	bool fine = true;

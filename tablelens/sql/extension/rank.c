@@ -116,6 +116,11 @@ static bool alternate(Search *s) {
 }
 
 double rounded(double value, int digits) {
+	static const double tens[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+	double many = value * tens[digits], whole = rint(many);
+	if (fabs(many) < 1e9 && fabs(fabs(many - whole) - 0.5) > 1e-4) { /* no digits are needed to tell which is nearer */
+		return whole / tens[digits];
+	}
 	char text[64];
 	snprintf(text, sizeof(text), "%.*f", digits, value);
 	return strtod(text, NULL);
@@ -133,9 +138,9 @@ static void finish(const Search *s, Hit *hit) {
 	hit->explosion = rounded((double)hit->join_rows / (double)(q->rows > 1 ? q->rows : 1), 3);
 	hit->probability = rounded(hit->probability, 4);
 	double contained = hit->containment;
-	double *six[] = {&hit->score, &hit->containment, &hit->reverse, &hit->jaccard, &hit->error};
-	for (size_t i = 0; i < sizeof(six) / sizeof(six[0]); i++) {
-		*six[i] = isnan(*six[i]) ? 0 : rounded(*six[i], 6);
+	double *five[] = {&hit->score, &hit->containment, &hit->reverse, &hit->jaccard, &hit->error};
+	for (size_t i = 0; i < sizeof(five) / sizeof(five[0]); i++) {
+		*five[i] = isnan(*five[i]) ? 0 : rounded(*five[i], 6);
 	}
 	hit->cosine = isnan(hit->cosine) ? NAN : rounded(hit->cosine, 6);
 	if (hit->form >= 0 && hit->coverage > contained) {
@@ -145,9 +150,8 @@ static void finish(const Search *s, Hit *hit) {
 
 static int by_score(const void *a, const void *b, void *with) {
 	const Hit *x = a, *y = b;
-	double first_score = rint(x->score * 1e6), second_score = rint(y->score * 1e6); /* the last bits are no difference */
-	if (first_score != second_score) {
-		return first_score < second_score ? 1 : -1;
+	if (x->score != y->score) {
+		return x->score < y->score ? 1 : -1;
 	}
 	if (x->jaccard != y->jaccard) {
 		return x->jaccard < y->jaccard ? 1 : -1;
@@ -156,8 +160,9 @@ static int by_score(const void *a, const void *b, void *with) {
 	return first < second ? -1 : first > second;
 }
 
-/* What later hits are weighed by lies far apart: it is on its way while these are weighed. */
-static void fetch_ahead(const Search *s, int64_t i) {
+/* What later hits are weighed by lies far apart: it is on its way while these are weighed. Inline, as a compiler may take a
+   call that only fetches for one that does nothing. */
+static inline __attribute__((always_inline)) void fetch_ahead(const Search *s, int64_t i) {
 	const Index *index = s->index;
 	if (i + 8 < s->count) {
 		int64_t place = s->hits[i + 8].place;
@@ -171,8 +176,9 @@ static void fetch_ahead(const Search *s, int64_t i) {
 		uint64_t at = index->vector_at[place];
 		__builtin_prefetch((const void *)((uintptr_t)index->name_words + 8 * (uintptr_t)index->name_starts[place])); /* unchecked */
 		if (index->kind == IVF && at != NOWHERE) {
-			__builtin_prefetch(index->codes + at * index->dimension);
-			__builtin_prefetch(index->codes + at * index->dimension + 64);
+			for (uint32_t line = 0; line < index->dimension; line += 64) {
+				__builtin_prefetch(index->codes + at * index->dimension + line);
+			}
 			__builtin_prefetch(index->scales + at);
 		}
 	}
@@ -191,6 +197,7 @@ bool rank(Search *s) {
 		if (said > 0 && mode != EQUI && s->request->pair < 0) { /* what people confirmed comes first */
 			hit->score += (double)s->count;
 		}
+		hit->score = rounded(hit->score, 6); /* the last bits are no difference */
 	}
 	sort(s->hits, (size_t)s->count, sizeof(Hit), by_score, index);
 	if (mode == SEMANTIC && !alternate(s)) {

@@ -1,5 +1,5 @@
-/* tablelens_hits: the columns that join, for each row of a chunk. Rows are answered in groups, so that their vectors look for
-   lists together, and groups by several threads: DuckDB itself gives each chunk to one. */
+/* tablelens_hits: the columns that join, for each row of a chunk. Rows are answered in groups, so that what they look at is
+   read once for all, and groups by several threads: DuckDB itself gives each chunk to one. */
 #include "sql.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 
 #include "verdicts.h"
 
-enum { GROUP = 128 /* rows that are answered together */ };
+enum { GROUP = 1024 /* rows that are answered together, at most */ };
 const char *const HIT_NAMES[HIT_FIELDS] = {"rank",        "id",    "lake",        "table",               "column",  "kind",
                                            "probability", "score", "containment", "reverse_containment", "jaccard", "cosine",
                                            "overlap",     "error", "cardinality", "join_rows",           "explosion", "hub",
@@ -21,91 +21,74 @@ const char HIT_TYPES[HIT_FIELDS + 1] = "IWTTTTDDDDDDWDTWDDTTT";
 
 /* A row on its way to its answer. */
 typedef struct {
-	Index *index; /* to be given back; NULL where there is an error */
-	Request request;
-	Query query;
+	Index *index; /* to be given back; NULL where there is an error, and a message in the join */
+	Join join;
 	uint64_t words[NAME_WORDS];
 	Judged *judged;
-	Lists lists;
-	Answer answer;
-	char *message; /* NULL where memory ran out */
 } Row;
 
 static void forget(Row *row) {
-	free((void *)row->query.hashes);
+	free((void *)row->join.query.hashes);
 	free(row->judged);
-	free(row->lists.at);
-	row->query.hashes = NULL;
+	row->join.query.hashes = NULL;
 	row->judged = NULL;
-	row->lists.at = NULL;
 }
 
-static void fail(Row *row, const char *message) {
+static void fail(Row *row, char *message) {
 	forget(row);
 	if (row->index) {
 		give_back(row->index);
 	}
 	row->index = NULL;
-	row->message = strdup(message);
+	row->join.message = message;
 }
 
 /* Reads what a row asks, and borrows the index that it speaks of. */
 static void read_row(const Column *args, idx_t at, Row *row) {
+	Join *join = &row->join;
 	char name[NAME_ROOM], verdicts[sizeof(home) + 32], message[MESSAGE];
 	*message = 0;
-	if (!read_request(args, at, name, &row->request, message) || !(row->index = borrow_index(home, name, message))) {
-		fail(row, message);
-		return;
-	}
 	snprintf(verdicts, sizeof(verdicts), "%s/verdicts.json", home);
-	if (!read_query(args, at, row->index, row->words, &row->request, &row->query, message) ||
-	    !judged_of(row->index, verdicts, row->query.place, &row->judged, &row->request.judged_count, message)) {
-		fail(row, message);
+	if (!read_request(args, at, name, &join->request, message) || !(row->index = borrow_index(home, name, message)) ||
+	    !read_query(args, at, row->index, row->words, &join->request, &join->query, message) ||
+	    !judged_of(row->index, verdicts, join->query.place, &row->judged, &join->request.judged_count, message)) {
+		fail(row, strdup(message));
 		return;
 	}
-	row->request.judged = row->judged;
+	join->request.judged = row->judged;
 }
 
-/* Chooses for rows that search by vectors of the lake, all of one index as a rule, where to look first. */
-static void choose_together(Row *rows, size_t count) {
-	float *vectors[GROUP];
-	Lists lists[GROUP];
-	size_t who[GROUP], put = 0;
-	const Index *index = NULL;
+/* Answers the rows of the first one's index, as a rule all of them; brings the others to the front. How many these are. */
+static size_t answer_alike(Row **rows, size_t count) {
+	Join *joins[GROUP];
+	size_t asked = 0, left = 0;
+	Index *index = rows[0]->index;
 	for (size_t i = 0; i < count; i++) {
-		Row *row = &rows[i];
-		if (!row->index || row->query.place < 0 || row->request.mode == EQUI || row->request.pair >= 0 || (index && index != row->index)) {
-			continue;
-		}
-		index = row->index;
-		vectors[put] = malloc(index->dimension * sizeof(float));
-		if (vectors[put] && direction_of(index, (uint64_t)row->query.place, vectors[put])) {
-			who[put++] = i;
+		if (rows[i]->index == index) {
+			joins[asked++] = &rows[i]->join;
 		} else {
-			free(vectors[put]);
+			rows[left++] = rows[i];
 		}
 	}
-	if (put > 1) { /* one alone does so when it needs to */
-		choose_lists(index, (const float *const *)vectors, put, lists);
-	}
-	for (size_t i = 0; i < put; i++) {
-		free(vectors[i]);
-		if (put > 1) {
-			rows[who[i]].lists = lists[i];
-			rows[who[i]].query.lists = &rows[who[i]].lists;
-		}
-	}
+	find_joins(index, joins, asked);
+	return left;
 }
 
-static void answer_row(Row *row) {
-	char message[MESSAGE];
-	if (!row->index) {
-		return;
+static void answer_together(Row *rows, size_t count) {
+	Row *asking[GROUP];
+	size_t left = 0;
+	for (size_t i = 0; i < count; i++) {
+		asking[left] = &rows[i];
+		left += rows[i].index != NULL;
 	}
-	if (find_joins(row->index, &row->query, &row->request, &row->answer, message)) {
-		forget(row);
-	} else {
-		fail(row, message);
+	while (left) {
+		left = answer_alike(asking, left);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (rows[i].index && !rows[i].join.answered) {
+			fail(&rows[i], rows[i].join.message);
+		}
+		forget(&rows[i]);
 	}
 }
 
@@ -189,10 +172,7 @@ static void *answer_rows(void *given) {
 		for (idx_t i = start; i < end; i++) {
 			read_row(job->args, i, &job->rows[i]);
 		}
-		choose_together(job->rows + start, end - start);
-		for (idx_t i = start; i < end; i++) {
-			answer_row(&job->rows[i]);
-		}
+		answer_together(job->rows + start, end - start);
 	}
 	return NULL;
 }
@@ -223,7 +203,7 @@ void answer_hits(duckdb_function_info info, duckdb_data_chunk input, duckdb_vect
 	duckdb_vector error = duckdb_struct_vector_get_child(output, 0), list = duckdb_struct_vector_get_child(output, 1);
 	duckdb_list_entry *entries = duckdb_vector_get_data(list);
 	Job job = {.args = args, .count = duckdb_data_chunk_get_size(input)};
-	job.group = job.count / (4 * (idx_t)threads);
+	job.group = threads > 1 ? job.count / (2 * (idx_t)threads) : job.count; /* the more together, the less is read twice */
 	job.group = job.group < ROWS_EACH ? ROWS_EACH : job.group > GROUP ? GROUP : job.group;
 	job.rows = calloc(job.count + 1, sizeof(Row));
 	if (!job.rows) {
@@ -236,23 +216,23 @@ void answer_hits(duckdb_function_info info, duckdb_data_chunk input, duckdb_vect
 		Row *row = &job.rows[i];
 		entries[i] = (duckdb_list_entry){put, 0};
 		if (!row->index) {
-			duckdb_vector_assign_string_element(error, i, row->message ? row->message : "out of memory");
+			duckdb_vector_assign_string_element(error, i, row->join.message ? row->join.message : "out of memory");
 			set_null(list, i);
-			free(row->message);
+			free(row->join.message);
 			continue;
 		}
 		set_null(error, i);
-		idx_t count = (idx_t)row->answer.count;
+		idx_t count = (idx_t)row->join.answer.count;
 		if (duckdb_list_vector_reserve(list, put + count) != DuckDBSuccess) {
 			duckdb_scalar_function_set_error(info, "out of memory");
 		} else {
-			put_hits(list, put, &row->answer, row->index);
+			put_hits(list, put, &row->join.answer, row->index);
 			entries[i].length = count;
 			put += count;
 			duckdb_list_vector_set_size(list, put);
 		}
 		give_back(row->index);
-		free(row->answer.hits);
+		free(row->join.answer.hits);
 	}
 	free(job.rows);
 }

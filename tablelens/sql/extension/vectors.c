@@ -38,7 +38,10 @@ static int best_first(const void *a, const void *b) {
 }
 
 /* Hoare's selection. */
-void select_best(Item *items, size_t count, size_t k) {
+size_t select_best(Item *items, size_t count, size_t k) {
+	if (k >= count || !k) {
+		return k < count ? k : count;
+	}
 	int64_t low = 0, high = (int64_t)count - 1, last = (int64_t)k - 1;
 	while (low < high) {
 		Item pivot = items[low + (high - low) / 2];
@@ -61,49 +64,52 @@ void select_best(Item *items, size_t count, size_t k) {
 		} else if (last >= left) {
 			low = left;
 		} else {
-			return;
+			break;
 		}
 	}
+	return k;
 }
 
 size_t best_of(Item *items, size_t count, size_t k) {
-	if (k < count) {
-		select_best(items, count, k);
-		count = k;
-	}
+	count = select_best(items, count, k);
 	qsort(items, count, sizeof(Item), best_first);
 	return count;
 }
 
-static int64_t ask_all(const Index *index, const float *query, size_t k, Item **items) {
-	*items = malloc((index->vectors + 1) * sizeof(Item));
-	for (uint64_t i = 0; i < index->vectors && *items; i++) {
-		(*items)[i] = (Item){dot(index->exact + i * index->dimension, query, index->dimension), (uint32_t)i};
+static void ask_all(const Index *index, Ask *ask) {
+	ask->found = malloc((index->vectors + 1) * sizeof(Item));
+	for (uint64_t i = 0; i < index->vectors && ask->found; i++) {
+		ask->found[i] = (Item){dot(index->exact + i * index->dimension, ask->vector, index->dimension), (uint32_t)i};
 	}
-	return *items ? (int64_t)best_of(*items, index->vectors, k) : -1;
+	ask->count = ask->found ? (int64_t)select_best(ask->found, index->vectors, ask->k) : -1;
 }
 
-int64_t nearest(const Index *index, const float *query, size_t k, const Lists *lists, Near *found, char *message) {
-	k = k < index->vectors ? k : index->vectors;
-	if (!k) {
-		return 0;
-	}
-	Item *items = NULL;
-	int64_t count;
+static void ask_one(const Index *index, Ask *ask) {
 	if (index->kind == HNSW) {
-		items = malloc((k + 1) * sizeof(Item));
-		count = items ? ask_graph(&index->graph, query, k, items) : -1;
+		ask->found = malloc((ask->k + 1) * sizeof(Item));
+		ask->count = ask->found ? ask_graph(&index->graph, ask->vector, ask->k, ask->found) : -1;
 	} else {
-		count = index->kind == IVF ? ask_lists(index, query, k, lists, &items) : ask_all(index, query, k, &items);
+		ask_all(index, ask);
 	}
-	if (count < 0) {
-		snprintf(message, MESSAGE, "the vectors of the index are damaged, or memory ran out");
+}
+
+void nearest(const Index *index, Ask *asks, size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		asks[i].k = asks[i].k < index->vectors ? asks[i].k : index->vectors;
+		asks[i].found = NULL;
+		asks[i].count = index->vectors ? -1 : 0;
 	}
-	for (int64_t i = 0; i < count; i++) {
-		found[i] = (Near){index->placed[items[i].id], items[i].key};
+	if (index->vectors && index->kind == IVF) {
+		ask_lists(index, asks, count);
 	}
-	free(items);
-	return count;
+	for (size_t i = 0; i < count; i++) {
+		if (index->vectors && index->kind != IVF) {
+			ask_one(index, &asks[i]);
+		}
+		for (int64_t n = 0; n < asks[i].count; n++) {
+			asks[i].found[n].id = index->placed[asks[i].found[n].id];
+		}
+	}
 }
 
 bool vector_of(const Index *index, uint64_t place, float *to) {

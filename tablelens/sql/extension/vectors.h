@@ -8,13 +8,8 @@
 #define FAST
 #endif
 
-typedef struct {
-	float key;
-	uint32_t id;
-} Item;
-
-/* Brings the k best of many scored items to the front, in no order; keeps them alone, best first. */
-void select_best(Item *items, size_t count, size_t k);
+/* Brings the k best of some scored items to the front, in no order or best first. How many these are. */
+size_t select_best(Item *items, size_t count, size_t k);
 size_t best_of(Item *items, size_t count, size_t k);
 
 /* graph.c: the k nearest elements of a graph, the nearest first, and their inner products with the query; -1 where memory
@@ -23,7 +18,7 @@ int64_t ask_graph(const Graph *graph, const float *query, size_t k, Item *to);
 bool is_gone(const Graph *graph, uint32_t id);
 const uint8_t *vector_in(const Graph *graph, uint32_t id);
 
-/* lists.c: about the k best of an inverted file, best first; -1 where memory ran out or the index is damaged. Free items.
-   Makes the bytes that centroids are compared in; false where memory ran out. */
-int64_t ask_lists(const Index *index, const float *query, size_t k, const Lists *lists, Item **items);
+/* lists.c: answers queries by an inverted file; false where memory ran out or the index is damaged. Makes the bytes that
+   centroids are compared in; false where memory ran out. */
+bool ask_lists(const Index *index, Ask *asks, size_t count);
 bool code_centroids(Index *index);
