@@ -61,7 +61,12 @@ def attach(key: Sequence[str | None], other: pa.Table, other_key: str, columns: 
 
 
 def hashes(cells: Sequence[str | None]) -> npt.NDArray[np.uint64]:
-    """The hash of each cell's normalised value, shape (n,); NOTHING where a cell holds none."""
+    """The hash of each cell's normalised value, shape (n,); NOTHING where a cell holds none.
+
+    >>> found = hashes(["DE", "de ", "fr", None, "n/a"])
+    >>> bool(found[0] == found[1] != found[2]), (found == NOTHING).tolist()
+    (True, [False, False, False, True, True])
+    """
     distinct = list(dict.fromkeys(cells))
     value_of = normalizer([cell for cell in distinct if cell])
     known = {cell: hash_value(value_of(cell or "") or "") for cell in distinct}

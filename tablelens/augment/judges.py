@@ -129,7 +129,11 @@ def learnt_as(metric: str, target: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def coded(table: pa.Table) -> tuple[Floats, list[bool]]:
-    """Columns as numbers, (n, columns), and which of them are categories; NaN where a cell is missing."""
+    """Columns as numbers, float64 (n, columns), and which of them are categories; NaN where a cell is missing.
+
+    >>> coded(pa.table({"year": [1999.0, None, 2004.0], "colour": ["red", None, "red"]}))[0].tolist()
+    [[1999.0, 0.0], [nan, nan], [2004.0, 0.0]]
+    """
     made, categorical = [], []
     for column in table.columns:
         text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
@@ -146,10 +150,13 @@ def _categories(cells: Sequence[str | None]) -> Floats:
 
 
 def metric_for(target: npt.NDArray[Any], asked: str | None) -> str:
-    """The metric asked for, or one that fits the target.
+    """The metric asked for, or one that fits the target: ``auc`` for classes, ``r2`` for more than ten numbers.
 
     Raises:
         UsageError: no such metric, or one that does not fit.
+
+    >>> metric_for(np.array(["few", "many"]), None), metric_for(np.arange(20.0), None)
+    ('auc', 'r2')
     """
     numeric = target.dtype.kind == "f" and len(np.unique(target)) > 10
     chosen = asked or ("r2" if numeric else "auc")

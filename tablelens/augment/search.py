@@ -1,12 +1,9 @@
 """Try what a lake can add to a table, and keep what is proven to help.
 
 Each joinable table is attached to the base (attach.py), columns that give the target away are left out (leaks.py), and
-trees compare repeated cross-validated scores with and without (judges.py, lift.py). The best are joined greedily, and a
-TransTab that was trained once on the base is continued on them as a second judge. What is recommended has an interval
-above zero at a level that holds for all candidates and judges at once.
-
-A number that differs from key to key names the key, and a model can learn the target by key from it, whatever it means.
-So all rows of a key lie in one fold: what a candidate adds has to be true of keys that were not learnt from.
+trees compare repeated cross-validated scores with and without (folds.py, judges.py, lift.py). A TransTab that was
+trained once on the base is continued on the best as a second judge, and what is proven is joined greedily. What is
+recommended has an interval above zero at a level that holds for all candidates and judges at once.
 """
 
 from __future__ import annotations
@@ -20,24 +17,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
-from tablelens.augment.attach import NOTHING, attach, hashes
+from tablelens.augment.attach import attach
+from tablelens.augment.folds import RATIO, SPLITS, check_target, drawn, folds_of, groups_of
 from tablelens.augment.judges import METRICS, Fold, Judge, OutOfTime, Rows, Trees
 from tablelens.augment.leaks import leak
 from tablelens.augment.lift import Lift, lift
-from tablelens.errors import UsageError
 from tablelens.transtab.tables import texts
 from tablelens.types import Hit
 
-SPLITS, REPEATS = 5, 2
-RATIO = 1 / (SPLITS - 1)
 LEAST_MATCHED = 0.05
 """Share of rows with a partner below which a candidate is not tried."""
 MOST_COLUMNS = 30
 """Columns that one candidate may add."""
-MOST_ROWS = 20_000
-"""Rows that scores are measured on, drawn at random where there are more."""
 JUDGED = 3
 """Candidates that the slower judge looks at."""
 SURE_SHARE, FAST_SHARE = 0.6, 0.8
@@ -156,7 +148,7 @@ class _Search:
     def __init__(self, base: Base, budget: float, seed: int, told: Callable[[str], None]) -> None:
         self.base, self.budget, self.seed, self.told = base, budget, seed, told
         self.start = time.perf_counter()
-        self.places = _drawn(len(base.target), seed)
+        self.places = drawn(len(base.target), seed)
         self.target = base.target[self.places]
         check_target(self.target, METRICS[base.metric])
         self.sample = base.data.take(pa.array(self.places))
@@ -177,7 +169,7 @@ class _Search:
             trial.left_out[name] = f"more than {MOST_COLUMNS} columns"
         made = attach(texts(self.base.data[trial.column]), other, key, names[:MOST_COLUMNS], prefix)
         trial.matched, trial.most = made.matched, made.most
-        distinct = len(np.unique(_groups(texts(self.sample[trial.column]))))
+        distinct = len(np.unique(groups_of(texts(self.sample[trial.column]))))
         if distinct < 2 * SPLITS:
             trial.reason = f"only {distinct} distinct values of {trial.column!r}: too few to tell what they add"
             return None
@@ -252,7 +244,7 @@ class _Search:
     def folds(self, column: str) -> list[Fold]:
         """Folds of the sampled rows in which all rows with one value of a column lie together."""
         if column not in self._folds:
-            groups = _groups(texts(self.sample[column])) if column else np.arange(len(self.target))
+            groups = groups_of(texts(self.sample[column])) if column else np.arange(len(self.target))
             self._folds[column] = folds_of(self.target, groups, METRICS[self.base.metric], self.seed)
         return self._folds[column]
 
@@ -273,50 +265,6 @@ class _Search:
             for name in extra.column_names:
                 table = table.append_column(name, extra[name])
         return table
-
-
-def _drawn(n: int, seed: int) -> npt.NDArray[np.int64]:
-    if n <= MOST_ROWS:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(seed).choice(n, MOST_ROWS, replace=False))
-
-
-def check_target(target: npt.NDArray[Any], task: str) -> None:
-    """Refuse a target that folds cannot be made of.
-
-    Raises:
-        UsageError: it has one value only, or there are too few rows.
-    """
-    distinct, counts = np.unique(target, return_counts=True)
-    if len(distinct) < 2:
-        raise UsageError(f"the target has one value only, {distinct.tolist()}", "choose another target")
-    least = int(counts.min()) if task == "classes" else len(target)
-    if least < SPLITS or len(target) < 4 * SPLITS:
-        raise UsageError(
-            f"{len(target)} rows, {least} of the rarest class, are too few for {SPLITS} folds",
-            f"give at least {4 * SPLITS} rows and {SPLITS} of each class",
-        )
-
-
-def folds_of(target: npt.NDArray[Any], groups: npt.NDArray[np.int64], task: str, seed: int) -> list[Fold]:
-    """Repeated folds, (train, test) places each, in which no group is on both sides."""
-    kind = StratifiedGroupKFold if task == "classes" else GroupKFold
-    nothing = np.zeros((len(target), 1))
-    return [
-        fold
-        for repeat in range(REPEATS)
-        for fold in kind(SPLITS, shuffle=True, random_state=seed + repeat).split(nothing, target, groups)
-        if task == "numbers" or len(np.unique(target[fold[1]])) == len(np.unique(target))
-    ]
-
-
-def _groups(key: Sequence[str | None]) -> npt.NDArray[np.int64]:
-    """A number a key; each row without one is a group of its own."""
-    found = hashes(key)
-    _, groups = np.unique(found, return_inverse=True)
-    alone = np.flatnonzero(found == NOTHING)
-    groups[alone] = groups.max(initial=0) + 1 + np.arange(len(alone))
-    return groups.astype(np.int64)
 
 
 def _empty(column: pa.ChunkedArray) -> str:

@@ -49,7 +49,12 @@ def partitions(
 
 
 def self_supervised(views: Tensor, temperature: float = 1.0) -> Tensor:
-    """Equation 4, the mean over anchors and their other views."""
+    """Equation 4, the mean over anchors and their other views.
+
+    >>> alike = torch.ones(2, 2, 3)  # two rows, two views of each, all the same: 1 of 4
+    >>> round(self_supervised(alike).exp().item(), 3)
+    4.0
+    """
     b, count, _ = views.shape
     scores = _cosines(views, temperature)  # (K b, K b), view by view
     row = torch.arange(b, device=views.device).repeat(count)
@@ -58,7 +63,12 @@ def self_supervised(views: Tensor, temperature: float = 1.0) -> Tensor:
 
 
 def supervised(views: Tensor, labels: Tensor, temperature: float = 1.0) -> Tensor:
-    """Equation 5, the mean over anchors and positives. 0 where the batch has one class only, which teaches nothing."""
+    """Equation 5, the mean over anchors and positives. 0 where the batch has one class only, which teaches nothing.
+
+    >>> alike = torch.ones(2, 2, 3)  # below the line are the two views of the other class
+    >>> round(supervised(alike, torch.tensor([0, 1])).exp().item(), 3)
+    2.0
+    """
     label = labels.repeat(views.shape[1])
     scores = _cosines(views, temperature)
     alike = label[:, None] == label[None, :]
@@ -68,7 +78,12 @@ def supervised(views: Tensor, labels: Tensor, temperature: float = 1.0) -> Tenso
 
 
 def shipped(views: Tensor, labels: Tensor | None = None, temperature: float = 10.0) -> Tensor:
-    """What the released code computes, with and without labels: inner products, all views but the anchor below."""
+    """What the released code computes, with and without labels: inner products, all views but the anchor below.
+
+    >>> alike = torch.ones(2, 2, 3)
+    >>> round(shipped(alike).exp().item(), 3)
+    3.0
+    """
     b, count, _ = views.shape
     label = (torch.arange(b, device=views.device) if labels is None else labels).repeat(count)
     flat = views.transpose(0, 1).flatten(0, 1)

@@ -190,7 +190,11 @@ def text_means(words: WordTable, featurizer: Featurizer, texts: Ints) -> Tensor:
 
 
 def number_basis(values: Tensor) -> Tensor:
-    """(…, 3) unit, quantile and standard score to (…, BASIS): BINS + 1 hats over the quantiles, and the score."""
+    """(…, 3) unit, quantile and standard score to (…, BASIS): BINS + 1 hats over the quantiles, and the score.
+
+    >>> number_basis(torch.tensor([0.5, 0.1875, -0.7])).tolist()[:3]  # between the second knot and the third
+    [0.0, 0.5, 0.5]
+    """
     knots = torch.arange(BINS + 1, device=values.device)
     hats = (1 - (values[..., 1:2] * BINS - knots).abs()).clamp(min=0)
     return torch.cat([hats, values[..., 2:3]], -1)
@@ -290,13 +294,13 @@ class TransTab(nn.Module):
 def encode_rows(model: TransTab, featurizer: Featurizer, rows: Rows, budget: int = 2**22) -> Vectors:
     """z_cls of all rows, float32 (n, d), a chunk at a time so that attention holds at most ``budget`` pairs a head."""
     model.eval()
-    size = rows_at_once(rows, featurizer, budget)
+    size = rows_at_once(rows, budget)
     parts = [model(featurizer, rows.take(slice(i, i + size))).cpu().numpy() for i in range(0, len(rows), size)]
     return np.concatenate([np.empty((0, model.config.width), np.float32), *parts])
 
 
-def rows_at_once(rows: Rows, featurizer: Featurizer, budget: int = 2**22) -> int:
-    """How many rows fit at once, by the number of their columns."""
+def rows_at_once(rows: Rows, budget: int = 2**22) -> int:
+    """How many rows fit at once, by the number of their columns: 1 to 1,024."""
     positions = 2 + 4 * len(rows.columns)
     return int(max(1, min(1024, budget // positions**2)))
 

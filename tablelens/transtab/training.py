@@ -185,7 +185,7 @@ def step(
 ) -> float:
     """One update; a batch of a very wide table goes through in pieces whose gradients are added."""
     optimizer.zero_grad()
-    size = len(rows) if objective.whole else rows_at_once(rows, featurizer)
+    size = len(rows) if objective.whole else rows_at_once(rows)
     total = 0.0
     for first in range(0, len(rows), size):
         piece = slice(first, first + size)
@@ -222,7 +222,7 @@ def mean_loss(
     objective.eval()
     total, seen = 0.0, 0
     for rows, targets in parts:
-        size = 4 * options.batch if objective.whole else min(1024, rows_at_once(rows, featurizer))
+        size = 4 * options.batch if objective.whole else min(1024, rows_at_once(rows))
         for first in range(0, len(rows), size):
             piece = slice(first, first + size)
             part = rows.take(piece)

@@ -10,9 +10,10 @@ pytest.importorskip("sklearn")
 pytest.importorskip("torch")
 
 from tablelens.augment.base import base_of
+from tablelens.augment.folds import folds_of
 from tablelens.augment.lift import lift
 from tablelens.augment.report import document, picture
-from tablelens.augment.search import augment, folds_of
+from tablelens.augment.search import augment
 from tablelens.errors import UnknownColumn, UsageError
 from tablelens.settings import Settings
 from tablelens.types import ColumnRef, Evidence, Hit

@@ -210,4 +210,4 @@ def test_weights_of_something_else_are_refused():
 
 def test_chunks_are_small_where_tables_are_wide():
     wide = Rows(tuple((f"a{n}", "numerical") for n in range(2000)), *[np.empty((0, 0))] * 7)
-    assert model.rows_at_once(wide, Featurizer(Vocabulary(PIECES))) == 1
+    assert model.rows_at_once(wide) == 1
