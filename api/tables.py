@@ -131,7 +131,10 @@ class TableController(Controller):
         k: K = 10,
         others: Annotated[bool, QueryParameter(description="rows of other tables alone")] = False,
     ) -> SimilarRows:
-        """Of whatever table that one may read, by the row encoder that `tablelens rows index` has trained."""
+        """Of whatever table that one may read, by the vectors that `tablelens rows index` has made.
+
+        Only rows that were indexed can be asked with: the server has no encoder in its process.
+        """
         snapshot = snapshot_of(request)
         at_most("k", k, service.settings, "max_k")
         return await service.run(_similar, service, snapshot, snapshot.table_number(table_id), row, k, others)
