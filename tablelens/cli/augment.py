@@ -72,12 +72,15 @@ def augment(
 
 def _print(found: Augmentation) -> None:
     rows = []
+    passed: dict[str, list[str]] = {}
     for trial in sorted(found.trials, key=lambda trial: -max([lift.mean for lift in trial.lifts.values()], default=-9)):
         start = (trial.hit.column.table, trial.column, f"{trial.matched:.0%}")
         rows += [
             (*start, judge, f"{lift.mean:+.3f}", f"{lift.low:+.3f} … {lift.high:+.3f}", "yes" if lift.sure else "no")
             for judge, lift in trial.lifts.items()
-        ] or [(*start, trial.reason, "", "", "")]
+        ]
+        if trial.reason:
+            passed.setdefault(trial.reason, []).append(trial.hit.column.table)
     headings = ("table", "joined by", "matched", "judge", f"lift in {found.metric}", "interval", "above 0")
     show.table(headings, rows, {2, 4}, {0})
     click.echo()
@@ -87,6 +90,8 @@ def _print(found: Augmentation) -> None:
     ]
     judges = tuple(found.outcomes[0].scores)
     show.table(("joined", *judges, "tables"), choices, range(1, 1 + len(judges)), {1 + len(judges)})
+    for reason, names in passed.items():
+        click.echo(f"{', '.join(map(show.safe, names))}: {show.safe(reason)}")
     for trial in found.trials:
         for why in trial.left_out.values():
             if "target" in why:

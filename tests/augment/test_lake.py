@@ -78,6 +78,9 @@ def test_the_command_writes_what_it_found(lake, tmp_path, capsys):
     assert "LEFT JOIN LATERAL" in shown
     assert {path.name for path in out.iterdir()} == {"augmented.parquet", "augmented.sql", "lifts.svg", "report.json"}
     assert json.loads((out / "report.json").read_text())["recommended"] == ["towns.csv"]
+    with pytest.raises(SystemExit):
+        main(["--home", str(lake.home), "augment", "sales", "--target", "sold", "--budget", "1e-9"])
+    assert "towns.csv: not tried: the budget was spent" in capsys.readouterr().out
     with pytest.raises(SystemExit) as wrong:
         main(["--home", str(lake.home), "augment", "--target", "sold"])
     assert wrong.value.code == 2
