@@ -244,13 +244,17 @@ WHERE s.rank <= most;
 
 -- joins ---------------------------------------------------------------------------------------------------------------
 
-CREATE MACRO tablelens.main.checked(most, way, a_table, least) AS
+CREATE MACRO tablelens.main.checked(most, way, a_table, least, diverse) AS
     CASE WHEN way NOT IN ('auto', 'equi', 'semantic', 'deepjoin')
          THEN error(format('unknown mode ''{}''. Hint: known modes: auto, equi, semantic, deepjoin', way))
          WHEN most NOT BETWEEN 1 AND 10000 THEN error(format('k is {}. Hint: k lies between 1 and 10000', most))
          WHEN a_table < 0 THEN error(format('per_table is {}. Hint: per_table is 0, for no limit, or more', a_table))
          WHEN least NOT BETWEEN 0 AND 1
          THEN error(format('threshold is {}. Hint: threshold is a probability, between 0 and 1', least))
+         WHEN diverse NOT BETWEEN 0 AND 1
+         THEN error(format('diversity is {}. Hint: diversity lies between 0, for none, and 1', diverse))
+         WHEN diverse > 0
+         THEN error(format('diversity is {}, which takes the index. Hint: load the extension, register in Python, or ask with 0', diverse))
          ELSE way END;
 
 -- The hits, or the error that came in their stead. Give it a column: what it is given stands in it three times.
@@ -282,44 +286,45 @@ JOIN tablelens.main.columns c ON c.id = h.id;
 -- Columns that join with one of the lake (reference) or with values from outside, and the evidence, best first; with
 -- ``pair`` on that one. They are as the index gives them.
 CREATE MACRO tablelens.main.hits(
-    reference, outside, its_name, its_title, pair, k, mode, lake, tables, kind, per_table, threshold
+    reference, outside, its_name, its_title, pair, k, mode, lake, tables, kind, per_table, threshold, diversity
 ) AS TABLE
 WITH request AS (
     SELECT reference::VARCHAR AS reference, outside::VARCHAR[] AS outside, its_name::VARCHAR AS name,
            its_title::VARCHAR AS title, pair::VARCHAR AS pair, coalesce(k, 10)::INTEGER AS most, coalesce(mode, 'auto')::VARCHAR AS way,
            lake::VARCHAR AS in_lake, tables::VARCHAR AS in_tables, kind::VARCHAR AS of_kind,
-           coalesce(per_table, 0)::INTEGER AS a_table, threshold::DOUBLE AS least
+           coalesce(per_table, 0)::INTEGER AS a_table, threshold::DOUBLE AS least, coalesce(diversity, 0)::DOUBLE AS diverse
 )
 SELECT * FROM query(CASE WHEN tablelens.main.has('tablelens_normalize(NULL)') THEN '
     SELECT unnest(tablelens.main.opened(x.answer), recursive := true) FROM (SELECT tablelens_hits(
         tablelens.main.answering(), request.reference, request.outside, request.name, request.title, request.pair,
         request.most, request.way, request.in_lake, request.in_tables, request.of_kind, request.a_table,
-        request.least) AS answer FROM request) AS x'
+        request.least, request.diverse) AS answer FROM request) AS x'
 ELSE '
     SELECT h.* FROM request, LATERAL (FROM tablelens.main.scanned(
         request.reference, request.outside, request.name, request.most,
-        tablelens.main.checked(request.most, request.way, request.a_table, request.least), request.in_lake, request.in_tables, request.of_kind,
+        tablelens.main.checked(request.most, request.way, request.a_table, request.least, request.diverse), request.in_lake, request.in_tables, request.of_kind,
         request.a_table, request.least, request.pair)) AS h ORDER BY h.rank'
 END);
 
 CREATE MACRO tablelens.main.joins(
-    reference, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0, threshold := NULL
+    reference, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0, threshold := NULL,
+    diversity := 0
 ) AS TABLE
-SELECT * EXCLUDE (id, sql, steps) FROM tablelens.main.hits(reference, NULL, NULL, NULL, NULL, k, mode, lake, tables, kind, per_table, threshold);
+SELECT * EXCLUDE (id, sql, steps) FROM tablelens.main.hits(reference, NULL, NULL, NULL, NULL, k, mode, lake, tables, kind, per_table, threshold, diversity);
 
 CREATE MACRO tablelens.main.joins_of(
     outside, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0, threshold := NULL,
-    name := 'values', title := ''
+    diversity := 0, name := 'values', title := ''
 ) AS TABLE
-SELECT * EXCLUDE (id, sql, steps) FROM tablelens.main.hits(NULL, outside, name, title, NULL, k, mode, lake, tables, kind, per_table, threshold);
+SELECT * EXCLUDE (id, sql, steps) FROM tablelens.main.hits(NULL, outside, name, title, NULL, k, mode, lake, tables, kind, per_table, threshold, diversity);
 
 CREATE MACRO tablelens.main.joins_with(
     of_table, of_column, k := 10, mode := 'auto', lake := NULL, tables := NULL, kind := NULL, per_table := 0,
-    threshold := NULL
+    threshold := NULL, diversity := 0
 ) AS TABLE
 SELECT * EXCLUDE (id, sql, steps) FROM tablelens.main.hits(NULL, (
         SELECT list(x.cell::VARCHAR) FROM (SELECT COLUMNS(lambda c: lower(c) = lower(of_column)) AS cell FROM query_table(of_table)) AS x
-    ), of_column, of_table, NULL, k, mode, lake, tables, kind, per_table, threshold);
+    ), of_column, of_table, NULL, k, mode, lake, tables, kind, per_table, threshold, diversity);
 
 -- For each column the columns of other tables that hold at least half of its values, counted on whole sets. Ask it for
 -- one table or column: then only their values are walked. It counts as ``held`` in ``scan`` does, in words of its own: a

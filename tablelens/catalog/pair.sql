@@ -156,7 +156,7 @@ FROM pair p JOIN conditions one ON one.n = 1 LEFT JOIN conditions two ON two.n =
 
 CREATE MACRO tablelens.main.evidence(left_reference, right_reference) AS TABLE
 SELECT h.* EXCLUDE (rank, id, score, sql, steps), j.matched, j.unmatched, coalesce(h.sql, j.sql) AS sql
-FROM tablelens.main.hits(left_reference, NULL, NULL, NULL, right_reference, 1, 'auto', NULL, NULL, NULL, 0, 0.0) AS h,
+FROM tablelens.main.hits(left_reference, NULL, NULL, NULL, right_reference, 1, 'auto', NULL, NULL, NULL, 0, 0.0, 0) AS h,
      LATERAL (FROM tablelens.main.joined(tablelens.main.column_id(left_reference), h.id, h.steps)) AS j;
 
 -- The join of two columns as SQL, ready to run.

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from tablelens.errors import CatalogError
 
-SPEECH = 2
+SPEECH = 3
 """What the macros of a snapshot look for and what they were given: one of another number is to be written anew."""
 RENAMED = {"lakes": "lake_rows", "tables": "table_rows", "columns": "column_rows"}
 SCRIPTS = ("views.sql", "hash.sql", "cells.sql", "macros.sql", "pair.sql", "tables.sql")

@@ -60,7 +60,7 @@ SELECT e.other_id, unnest(arg_max(e, (e.probability, -e.position, -e.rank))) FRO
            h.reverse_containment, h.cardinality
     FROM tablelens.main.columns c,
          LATERAL (FROM tablelens.main.hits(c.lake || ':' || c."table" || '.' || c."column", NULL, NULL, NULL, NULL,
-                                           100, 'auto', NULL, NULL, NULL, 0, 0.5)) AS h
+                                           100, 'auto', NULL, NULL, NULL, 0, 0.5, 0)) AS h
     JOIN tablelens.main.columns o ON o.id = h.id
     WHERE c.table_id = of_table AND c.excluded = '' AND (c.family <> 'number' OR h.probability >= 0.9)
 ) AS e GROUP BY e.other_id;

@@ -243,7 +243,7 @@ def _shown(view: LakeView, ranked: Ranked, request: Request) -> list[int]:
     likely = np.flatnonzero(sure)
     order = iter(likely.tolist())
     if request.diversity:
-        chosen = diversified(view, places[likely], np.nan_to_num(ranked.score[likely]), request.diversity)
+        chosen = diversified(view, places[likely], np.round(np.nan_to_num(ranked.score[likely]), 6), request.diversity)
         order = (int(likely[i]) for i in chosen)
     for i in order:
         table = int(view.table_ids[places[i]])

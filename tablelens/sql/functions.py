@@ -54,10 +54,10 @@ STEP = pa.struct(
 )
 ASKED = (
     "VARCHAR, VARCHAR, VARCHAR[], VARCHAR, VARCHAR, VARCHAR, INTEGER, VARCHAR, "
-    "VARCHAR, VARCHAR, VARCHAR, INTEGER, DOUBLE"
+    "VARCHAR, VARCHAR, VARCHAR, INTEGER, DOUBLE, DOUBLE"
 )
 """What the snapshot is answered by, reference, values, name, title, pair, k, mode, lake, tables, kind, per_table,
-threshold."""
+threshold, diversity."""
 Row = tuple[Any, ...]
 
 
@@ -140,7 +140,7 @@ class Answering:
     def hits(
         self, answering: str, reference: str | None, values: Sequence[str | None] | None, name: str, title: str,
         pair: str | None, k: int, mode: Any, in_lake: str, tables: str, kind: str, per_table: int,
-        threshold: float | None,
+        threshold: float | None, diversity: float,
     ) -> Iterator[Row]:  # fmt: skip
         """Columns that join with one of the lake, or with values; with ``pair``, the evidence on that one."""
         lake = self.lake
@@ -149,14 +149,15 @@ class Answering:
             raise IndexFault(f"the index is of generation {number}, the catalogue of {made}", "call register again")
         threshold = float(settings.split()[2]) if threshold is None else threshold
         options = {"k": k, "mode": mode, "lake": in_lake, "tables": tables, "kind": kind, "per_table": per_table}
+        options |= {"threshold": threshold, "diversity": diversity}
         if reference is None and values is None:
             raise UsageError("neither a column nor values are given", "NULL is none")
         if pair is not None and reference is not None:
             found: Sequence[Hit] = [lake.evidence_at(_place(lake, reference), _place(lake, pair))]
         elif reference is not None:
-            found = lake.joins_at(_place(lake, reference), threshold=threshold, **options).hits
+            found = lake.joins_at(_place(lake, reference), **options).hits
         else:
-            found = lake.joins(values, table=title or "", name=name or "", threshold=threshold, **options).hits
+            found = lake.joins(values, table=title or "", name=name or "", **options).hits
         yield from (_hit_row(rank, hit) for rank, hit in enumerate(found, 1))
 
     def found(self, words: str, k: int) -> Iterator[Row]:

@@ -143,6 +143,7 @@ static bool read_join(const Index *index, const char *folder, uint64_t place, Jo
 	request->tables = (Name){place % 3 ? NULL : "*[a-w]*", 7};
 	request->lake = place % 7 ? (Name){NULL, 0} : names[0];
 	request->mode = (Mode)(place % 4);
+	request->diversity = place % 6 ? 0 : 0.3;
 	request->pair = place % 5 ? -1 : (int64_t)(index->columns - 1 - place % index->columns);
 	return query_of_place(index, (int64_t)place, &join->query, message);
 }

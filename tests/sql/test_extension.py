@@ -78,8 +78,8 @@ def lake_folder(tmp_path_factory):
     return make_lake(tmp_path_factory.mktemp("lakes") / "many", tables)
 
 
-CALL = """SELECT tablelens_hits(
-    ? || ':200 5 0.6' || repeat(' 0', 24), 'a.b', NULL, NULL, NULL, NULL, 10, 'auto', NULL, NULL, NULL, 0, 0.1).error"""
+CALL = """SELECT tablelens_hits(? || ':200 5 0.6' || repeat(' 0', 24), 'a.b', NULL, NULL, NULL, NULL, 10, 'auto',
+    NULL, NULL, NULL, 0, 0.1, 0).error"""
 
 
 def attached(extension, lake, generation=None, **config):
@@ -91,14 +91,14 @@ def attached(extension, lake, generation=None, **config):
     return connection
 
 
-def by_lake(lake, column, mode):
+def by_lake(lake, column, mode, **options):
     return [
         (
             *(h.column.lake, h.column.table, h.column.column, h.column.kind),
             *(getattr(h.evidence, name, getattr(h, name, None)) for name in FIELDS),
             told_bridge(h.evidence.bridge),
         )
-        for h in lake.joins(column, k=5, mode=mode).hits
+        for h in lake.joins(column, k=5, mode=mode, **options).hits
     ]
 
 
@@ -163,6 +163,21 @@ def alike(mine, theirs, mode):
     same = [row[score] for row in mine] == pytest.approx([row[score] for row in theirs], abs=2e-4)
     same &= all(row[4:] == pytest.approx(told[row[:3]], abs=2e-4) for row in mine if row[:3] in told)
     return same and (mode != "equi" or [row[:3] for row in mine] == [row[:3] for row in theirs])
+
+
+@pytest.mark.usefixtures("by_sets_alone")
+@pytest.mark.parametrize("diversity", [0.1, 0.6, 1.0])
+def test_hits_that_tell_something_new_are_those_of_the_lake(extension, crawl, lake_folder, diversity):
+    lake, _ = crawl(lake_folder, exact_values=1500, sketch_values=300)
+    connection, turned = attached(extension, lake), 0
+    asked = ANSWER.replace("mode := ?", f"mode := ?, diversity := {diversity}, per_table := 2")
+    for column in columns_of(lake):
+        for mode in MODES:
+            mine = connection.execute(asked, [column, mode]).fetchall()
+            theirs = by_lake(lake, column, mode, diversity=diversity, per_table=2)
+            assert alike(mine, theirs, mode), (column, mode)
+            turned += theirs != by_lake(lake, column, mode, per_table=2)
+    assert turned > 20
 
 
 @pytest.mark.usefixtures("by_sets_alone")

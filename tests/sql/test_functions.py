@@ -33,8 +33,9 @@ def connection(crawled):
         yield made
 
 
-def by_lake(lake, column, mode, bridges=True):
-    hits = [hit for hit in lake.joins(column, k=5, mode=mode).hits if bridges or hit.evidence.bridge is None]
+def by_lake(lake, column, mode, bridges=True, **options):
+    found = lake.joins(column, k=5, mode=mode, **options).hits
+    hits = [hit for hit in found if bridges or hit.evidence.bridge is None]
     return [
         (
             *(h.column.lake, h.column.table, h.column.column, h.column.kind),
@@ -48,6 +49,28 @@ def by_lake(lake, column, mode, bridges=True):
 @pytest.mark.parametrize("column", COLUMNS)
 def test_sql_answers_as_the_lake_does(connection, crawled, column, mode):
     assert connection.execute(ANSWER, [column, mode]).fetchall() == by_lake(crawled, column, mode)
+
+
+def test_hits_of_other_values_come_before_a_second_copy(tmp_path):
+    cells = [f"v{i}" for i in range(40)]
+    copies = {f"copy{i}.csv": {"v": cells[:30]} for i in range(3)}
+    lake = Lake.open(tmp_path / "home", encoder="hash")
+    lake.crawl(
+        make_lake(tmp_path / "lake", {"ask.csv": {"v": cells}, "other.csv": {"v": cells[20:]}} | copies),
+        engine=InlineEngine(),
+    )
+    asked = ANSWER.replace("mode := ?", "mode := ?, diversity := 0.5")
+    with duckdb.connect() as connection:
+        register(connection, lake)
+        for mode in MODES:
+            found = connection.execute(asked, ["ask.v", mode]).fetchall()
+            assert found == by_lake(lake, "ask.v", mode, diversity=0.5)
+            assert found[1][1] == "other.csv"
+        (given,) = connection.execute(
+            """SELECT list("table") FROM (FROM tablelens.joins_of(?, k := 3, mode := 'equi', diversity := 0.5))""",
+            [cells],
+        ).fetchone()
+        assert "other.csv" in given
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -16,7 +16,7 @@ static uint64_t wanted_by(const Request *request) {
 	if ((request->mode == AUTO || request->mode == SEMANTIC) && request->candidates > request->k) {
 		wanted = (uint64_t)request->candidates;
 	}
-	if (request->per_table && wanted < 20 * (uint64_t)request->k) {
+	if ((request->per_table || request->diversity > 0) && wanted < 20 * (uint64_t)request->k) {
 		wanted = 20 * (uint64_t)request->k;
 	}
 	return wanted;

@@ -16,7 +16,7 @@ typedef struct {
 	int64_t k;
 	Mode mode;
 	int64_t per_table;
-	double threshold;
+	double threshold, diversity;
 	int kind; /* only columns of it; -1 for any */
 	const Judged *judged; /* what people said of the query's column and others */
 	size_t judged_count;

@@ -184,46 +184,64 @@ static inline __attribute__((always_inline)) void fetch_ahead(const Search *s, i
 	}
 }
 
-bool rank(Search *s) {
-	const Index *index = s->index;
-	Mode mode = s->request->mode;
+bool has_room(const Search *s, const Hit *before, int64_t count, const Hit *hit) {
+	int64_t of_table = 0, most = s->request->per_table;
+	for (int64_t i = 0; most && i < count; i++) {
+		of_table += fact(s->index, (uint64_t)before[i].place, TABLE) == fact(s->index, (uint64_t)hit->place, TABLE);
+	}
+	return !most || of_table < most;
+}
+
+static void score(Search *s) {
 	for (int64_t i = 0; i < s->count; i++) {
 		Hit *hit = &s->hits[i];
 		fetch_ahead(s, i);
-		hit->cosine = s->vector ? cosine_with(index, (uint64_t)hit->place, s->vector) : NAN;
+		hit->cosine = s->vector ? cosine_with(s->index, (uint64_t)hit->place, s->vector) : NAN;
 		int64_t said = judged(s, (uint64_t)hit->place);
 		hit->probability = said >= 0 ? (double)said : probability(s, hit);
 		hit->score = score_of(s, hit, i);
-		if (said > 0 && mode != EQUI && s->request->pair < 0) { /* what people confirmed comes first */
+		if (said > 0 && s->request->mode != EQUI && s->request->pair < 0) { /* what people confirmed comes first */
 			hit->score += (double)s->count;
 		}
 		hit->score = rounded(hit->score, 6); /* the last bits are no difference */
 	}
-	sort(s->hits, (size_t)s->count, sizeof(Hit), by_score, index);
-	if (mode == SEMANTIC && !alternate(s)) {
-		SAY_TO(s, "out of memory");
+}
+
+static void drop_unlikely(Search *s) {
+	int64_t kept = 0;
+	for (int64_t i = 0; i < s->count; i++) {
+		if (!(s->hits[i].probability < s->request->threshold)) {
+			s->hits[kept++] = s->hits[i];
+		}
+	}
+	s->count = kept;
+}
+
+/* What is shown as the score. */
+static double shown_score(const Search *s, const Hit *hit) {
+	return s->request->pair >= 0 ? hit->probability : s->request->mode == DEEPJOIN ? hit->cosine : hit->score;
+}
+
+bool rank(Search *s) {
+	const Request *request = s->request;
+	bool alone = request->pair >= 0;
+	score(s);
+	sort(s->hits, (size_t)s->count, sizeof(Hit), by_score, s->index);
+	if (request->mode == AUTO && !alone) {
+		drop_unlikely(s);
+	}
+	if ((request->mode == SEMANTIC && !alternate(s)) || (request->diversity > 0 && !alone && !diversify(s))) {
+		SAY_TO(s, NO_MEMORY);
 		return false;
 	}
 	int64_t shown = 0;
-	for (int64_t i = 0; i < s->count && shown < s->request->k; i++) {
+	for (int64_t i = 0; i < s->count && shown < request->k; i++) {
 		Hit hit = s->hits[i];
-		if (s->request->pair < 0 && mode == AUTO && hit.probability < s->request->threshold) {
-			continue;
+		if (has_room(s, s->hits, shown, &hit)) {
+			hit.score = shown_score(s, &hit);
+			finish(s, &hit);
+			s->hits[shown++] = hit;
 		}
-		int64_t of_table = 0;
-		for (int64_t j = 0; s->request->per_table && j < shown; j++) {
-			of_table += fact(index, (uint64_t)s->hits[j].place, TABLE) == fact(index, (uint64_t)hit.place, TABLE);
-		}
-		if (s->request->per_table && of_table >= s->request->per_table) {
-			continue;
-		}
-		if (s->request->pair >= 0) {
-			hit.score = hit.probability;
-		} else if (mode == DEEPJOIN) {
-			hit.score = hit.cosine;
-		}
-		finish(s, &hit);
-		s->hits[shown++] = hit;
 	}
 	s->count = shown;
 	return true;

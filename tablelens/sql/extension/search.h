@@ -1,6 +1,6 @@
 /* One search and its parts: filters.c says which columns may be hits, values.c finds those that hold the query's values,
-   near.c those whose vectors are near, weigh.c counts what is shared, rank.c puts the hits in order; joins.c strings
-   them together. */
+   near.c those whose vectors are near, weigh.c counts what is shared, rank.c puts the hits in order, and diverse.c in
+   another; joins.c strings them together. */
 #pragma once
 #include "bridges.h"
 #include "joins.h"
@@ -92,6 +92,10 @@ bool add_hit(Search *s, uint64_t place, int64_t shared);
 bool by_bridge(Search *s, uint64_t wanted);
 bool by_verdicts(Search *s);
 
-/* rank.c: leaves the hits that are to be shown, best first. */
+/* rank.c: leaves the hits that are to be shown, best first. Whether a hit's table may have one more beside those before. */
 bool rank(Search *s);
+bool has_room(const Search *s, const Hit *before, int64_t count, const Hit *hit);
+
+/* diverse.c: brings hits forward that hold other values than those before them; false where memory ran out. */
+bool diversify(Search *s);
 double rounded(double value, int digits);

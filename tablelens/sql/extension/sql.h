@@ -71,7 +71,7 @@ static inline void set_null(duckdb_vector vector, idx_t row) {
 
 /* requests: sql_request.c --------------------------------------------------------------------------------------- */
 
-enum { ANSWERING, REFERENCE, VALUES, NAME, TITLE, PAIR, MOST, MODE, IN_LAKE, IN_TABLES, OF_KIND, A_TABLE, LEAST, ARGUMENTS };
+enum { ANSWERING, REFERENCE, VALUES, NAME, TITLE, PAIR, MOST, MODE, IN_LAKE, IN_TABLES, OF_KIND, A_TABLE, LEAST, DIVERSE, ARGUMENTS };
 enum { NAME_WORDS = 64, NAME_ROOM = 128, KINDS_KNOWN = 8 };
 extern const char *const KINDS[KINDS_KNOWN];
 

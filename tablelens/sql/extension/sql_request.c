@@ -77,6 +77,11 @@ static bool options_of(const Column *args, idx_t row, Request *request, char *me
 		snprintf(message, MESSAGE, "threshold is %g. Hint: threshold is a probability, between 0 and 1", request->threshold);
 		return false;
 	}
+	request->diversity = is_set(&args[DIVERSE], row) ? ((double *)args[DIVERSE].data)[row] : 0;
+	if (!(request->diversity >= 0 && request->diversity <= 1)) {
+		snprintf(message, MESSAGE, "diversity is %g. Hint: diversity lies between 0, for none, and 1", request->diversity);
+		return false;
+	}
 	const char *kind = text_at(&args[OF_KIND], row, &length);
 	for (int i = 0; i < KINDS_KNOWN && kind; i++) {
 		if (strlen(KINDS[i]) == length && !memcmp(KINDS[i], kind, length)) {

@@ -102,7 +102,7 @@ DUCKDB_EXTENSION_ENTRYPOINT(duckdb_connection connection, duckdb_extension_info 
 	find_home();
 	plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	threads = count_threads(connection);
-	bool fine = add(connection, "tablelens_hits", "TTtTTTITTTTID", answer_type(), answer_hits);
+	bool fine = add(connection, "tablelens_hits", "TTtTTTITTTTIDD", answer_type(), answer_hits);
 	fine = fine && add(connection, "tablelens_normalize", "T", type_of('T'), normalized);
 	fine = fine && add(connection, "tablelens_containment", "tt", type_of('D'), containment);
 	fine = fine && add(connection, "tablelens_jaccard", "tt", type_of('D'), jaccard);
