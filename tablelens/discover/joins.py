@@ -243,7 +243,8 @@ def _shown(view: LakeView, ranked: Ranked, request: Request) -> list[int]:
     likely = np.flatnonzero(sure)
     order = iter(likely.tolist())
     if request.diversity:
-        chosen = diversified(view, places[likely], np.round(np.nan_to_num(ranked.score[likely]), 6), request.diversity)
+        relevance = np.asarray(np.round(np.nan_to_num(ranked.score[likely]), 6), np.float64)
+        chosen = diversified(view, places[likely], relevance, request.diversity)
         order = (int(likely[i]) for i in chosen)
     for i in order:
         table = int(view.table_ids[places[i]])
