@@ -200,7 +200,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             raise DamagedIndex(
                 f"the index {folder} has format {manifest['format']}, known is {FORMAT}", "upgrade tablelens"
             )
-        if manifest["format"] < FORMAT:
+        unshared = manifest["vectors"]["kind"] == "hnsw" and "vector_elements.npy" not in manifest["files"]
+        if manifest["format"] < FORMAT or unshared:
             raise DamagedIndex(f"the index {folder} was written by an older tablelens", REBUILD)
         if manifest.pop("blake3", None) not in (None, _seal(manifest)):
             raise ValueError("its own checksum differs")

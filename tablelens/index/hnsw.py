@@ -6,11 +6,14 @@ al., RecSys 2014): a candidate x becomes [x, sqrt(R² - |x|²)], a query [q, 0],
 |q - x|² = |q|² + R² - 2 q·x, with R at least the length of the longest candidate.
 
 The longest go in first. In any other order the long ones, which answer most queries, are reached badly: the recall of
-the first 200 is then .78 instead of .995 (``benchmarks/encoders.py``). For the same reason a graph that has grown by
-more than a tenth is better built anew.
+the first 200 is then .80 instead of .98 (``benchmarks/graphs.py``). For the same reason a graph that has grown by more
+than a tenth is better built anew.
+
+A vector that many columns share, as copies of a table bring them, is one element: equal ones would link to each other
+alone, an island that a search does not leave.
 
 The graph is built by one thread, so that the same vectors added in the same order make the same graph, whatever their
-labels. More threads build it sooner, each time a little differently.
+labels, and an element's number is its place in the file. More threads build it sooner, each time a little differently.
 """
 
 from __future__ import annotations
@@ -21,24 +24,25 @@ from typing import Any, Self
 
 import hnswlib
 import numpy as np
+import xxhash
 
-from tablelens.errors import IndexFault
+from tablelens.errors import DamagedIndex, IndexFault
 from tablelens.index.exact import check_vectors, places_of
-from tablelens.index.hnsw_file import read_records
+from tablelens.index.hnsw_file import read_vectors
 from tablelens.types import Ids, Vectors
 
-FILE = "vectors.hnsw"
+FILE, LABELS, ELEMENTS = "vectors.hnsw", "vector_labels.npy", "vector_elements.npy"
 ROOM = 1.1
 """Length that later vectors may have over the longest at first."""
 
 
 class HnswIndex:
-    """The HNSW graph behind the ``VectorIndex`` protocol.
+    """The HNSW graph behind the ``VectorIndex`` protocol. Labels that share a vector share an element of the graph.
 
     >>> index = HnswIndex(2, seed=1)
-    >>> index.add(np.array([7, 8]), np.array([[1, 0], [0, 2]], np.float32))
+    >>> index.add(np.array([7, 8, 9]), np.array([[1, 0], [0, 2], [0, 2]], np.float32))
     >>> index.query(np.array([[0, 1]], np.float32), k=1)[0][0].tolist()
-    [8]
+    [8, 9]
     """
 
     kind = "hnsw"
@@ -51,18 +55,22 @@ class HnswIndex:
         ef_construction: int = 100,
         ef: int = 800,
         seed: int = 20230813,
-        threads: int = 1,
     ) -> None:
         self.dimension = dimension
         self.ef = ef
         self._options = {"M": m, "ef_construction": ef_construction, "random_seed": seed}
         self._radius = 0.0
-        self._threads = threads
         self._graph: Any = None
         self._labels: Ids = np.empty(0, np.int64)
         """Labels that are there, ascending."""
-        self._mapped: tuple[Ids, Ids, Vectors] | None = None
-        """Labels in order, where each stands in the file, and the file's vectors: until the graph changes."""
+        self._elements: Ids = np.empty(0, np.int64)
+        """The element of each: its number in the graph, and its place in the graph's file."""
+        self._sharing: tuple[Ids, Ids, int] | None = None
+        """Labels by element, where those of each begin, and how many elements have any."""
+        self._known: dict[bytes, int] | None = None
+        """Elements by a hash of their vectors, removed ones too."""
+        self._mapped: Vectors | None = None
+        """Vectors of the elements in the file that was loaded, until the graph changes."""
 
     def add(self, labels: Ids, vectors: Vectors) -> None:
         """Add or replace vectors, float32 (n, d).
@@ -73,32 +81,50 @@ class HnswIndex:
         rows = check_vectors(vectors, self.dimension)
         if not len(rows):
             return
-        names, lengths = np.asarray(labels, np.int64), np.linalg.norm(rows, axis=1)
-        self._make_room(int((~np.isin(names, self._labels)).sum()), float(lengths.max()))
-        for label in np.intersect1d(names, self._removed()).tolist():
-            self._graph.unmark_deleted(label)
-        order = np.argsort(-lengths, kind="stable")
-        self._graph.add_items(self._lifted(rows[order]), names[order], num_threads=self._threads)
-        self._mapped = None
-        self._labels = np.union1d(self._labels, names)
+        names, lengths, known = np.asarray(labels, np.int64), np.linalg.norm(rows, axis=1), self._hashed()
+        keys = [xxhash.xxh3_128_digest(row.tobytes()) for row in rows]
+        order = np.argsort(-lengths, kind="stable").tolist()
+        fresh = {keys[i]: i for i in reversed(order) if keys[i] not in known}
+        new = [i for i in order if fresh.get(keys[i]) == i]
+        self._make_room(len(new), float(lengths.max()))
+        self.remove(names)
+        removed = set(known.values()) - set(self._elements.tolist())
+        known.update(zip((keys[i] for i in new), range(len(known), len(known) + len(new)), strict=True))
+        elements = np.array([known[key] for key in keys], np.int64)
+        for element in removed.intersection(elements.tolist()):
+            self._graph.unmark_deleted(element)
+        if new:
+            self._graph.add_items(self._lifted(rows[new]), elements[new], num_threads=1)
+            self._mapped = None
+        self._hold(np.concatenate([self._labels, names]), np.concatenate([self._elements, elements]))
 
     def remove(self, labels: Ids) -> None:
-        """Mark labels as gone; their places in the graph stay until the next build."""
+        """Take labels out. Elements that no label has any more are marked as gone, until the next build."""
         gone = np.isin(self._labels, labels)
-        for label in self._labels[gone].tolist():
-            self._graph.mark_deleted(label)
-        self._labels = self._labels[~gone]
+        if not gone.any():
+            return
+        left = np.setdiff1d(self._elements[gone], self._elements[~gone])
+        self._hold(self._labels[~gone], self._elements[~gone])
+        for element in left.tolist():
+            self._graph.mark_deleted(element)
 
     def query(self, vectors: Vectors, k: int) -> list[tuple[Ids, Vectors]]:
-        """(labels, inner products) of about the k best for each query vector."""
+        """(labels, inner products) of about the k best for each query vector; all that share the last one's vector."""
         rows = check_vectors(vectors, self.dimension)
-        k = min(k, len(self))
-        if k <= 0:
+        by_element, starts, there = self._shared()
+        if min(k, there) <= 0:
             return [(np.empty(0, np.int64), np.empty(0, np.float32)) for _ in rows]
-        labels, squares = self._search(np.hstack([rows, np.zeros((len(rows), 1), np.float32)]), k)
+        found, squares = self._search(np.hstack([rows, np.zeros((len(rows), 1), np.float32)]), min(k, there))
         own = np.einsum("ij,ij->i", rows, rows)[:, None]
-        scores = (own + self._radius**2 - squares) / 2
-        return list(zip(labels, scores.astype(np.float32), strict=True))
+        answers = []
+        for elements, scores in zip(found, ((own + self._radius**2 - squares) / 2).astype(np.float32), strict=True):
+            held = starts[elements + 1] - starts[elements]
+            ends = np.cumsum(held)
+            held = held[: np.searchsorted(ends, k) + 1]
+            number = np.repeat(np.arange(len(held)), held)
+            at = np.arange(len(number)) + (starts[elements] - ends)[number] + held[number]
+            answers.append((by_element[at], scores[number]))
+        return answers
 
     def labels(self) -> Ids:
         """All labels that are there."""
@@ -106,27 +132,26 @@ class HnswIndex:
 
     def vectors(self, labels: Ids) -> Vectors:
         """The vectors of labels, shape (n, d)."""
-        places_of(self._labels, labels)
-        if not len(labels):
-            return np.empty((0, self.dimension), np.float32)
-        if self._mapped is None:
-            return np.asarray(self._graph.get_items(np.asarray(labels).tolist()), np.float32)[:, :-1]
-        ordered, at, rows = self._mapped
-        return np.asarray(rows[at[np.searchsorted(ordered, labels)]][:, :-1])
+        return self._rows(self._elements[places_of(self._labels, labels)])
 
     def save(self, folder: Path) -> dict[str, Any]:
-        """Write the graph; the labels that are present go beside it."""
-        np.save(folder / "vector_labels.npy", self._labels, allow_pickle=False)
+        """Write the graph; beside it the labels that are present, and which element each has."""
+        np.save(folder / LABELS, self._labels, allow_pickle=False)
+        np.save(folder / ELEMENTS, self._elements, allow_pickle=False)
         if self._graph is not None:
             path = folder / FILE
             self._graph.save_index(str(path))
             if path.stat().st_size != self._graph.index_file_size():  # hnswlib does not look whether it could write
                 raise OSError(errno.ENOSPC, "the graph could not be written in full", str(path))
-        return {"radius": self._radius, "ef": self.ef, "elements": self._elements(), **self._options}
+        return {"radius": self._radius, "ef": self.ef, "elements": self._size(), **self._options}
 
     @classmethod
     def load(cls, folder: Path, about: dict[str, Any]) -> Self:
-        """Read what ``save`` wrote. The caller has compared the files with their checksums: hnswlib trusts them."""
+        """Read what ``save`` wrote. The caller has compared the files with their checksums: hnswlib trusts them.
+
+        Raises:
+            DamagedIndex: labels that are not of this graph.
+        """
         index = cls(
             int(about["dimension"]),
             m=about["M"],
@@ -134,18 +159,42 @@ class HnswIndex:
             ef=about["ef"],
             seed=about["random_seed"],
         )
-        index._labels = np.load(folder / "vector_labels.npy", allow_pickle=False)
-        index._radius = float(about["radius"])
+        labels, elements = (np.load(folder / name, allow_pickle=False) for name in (LABELS, ELEMENTS))
+        if elements.shape != labels.shape or not (elements >= 0).all() or not (elements < about["elements"]).all():
+            raise DamagedIndex(f"the labels in {folder} are not those of its graph")
+        index._labels, index._elements, index._radius = labels, elements, float(about["radius"])
         if about["elements"]:
-            records = read_records(folder / FILE, index.dimension + 1)
-            order = np.argsort(records.labels)
-            index._mapped = (records.labels[order].astype(np.int64), order, records.vectors)
+            index._mapped = read_vectors(folder / FILE, index.dimension + 1)
             index._graph = hnswlib.Index(space="l2", dim=index.dimension + 1)
             index._graph.load_index(str(folder / FILE), max_elements=about["elements"])
         return index
 
     def __len__(self) -> int:
         return len(self._labels)
+
+    def _hold(self, labels: Ids, elements: Ids) -> None:
+        order = np.argsort(labels, kind="stable")
+        self._labels, self._elements, self._sharing = labels[order], elements[order], None
+
+    def _shared(self) -> tuple[Ids, Ids, int]:
+        if self._sharing is None:
+            order = np.argsort(self._elements, kind="stable")
+            starts = np.searchsorted(self._elements[order], np.arange(self._size() + 1))
+            self._sharing = self._labels[order], starts, int((np.diff(starts) > 0).sum())
+        return self._sharing
+
+    def _hashed(self) -> dict[bytes, int]:
+        if self._known is None:
+            rows = self._rows(np.arange(self._size()))
+            self._known = {xxhash.xxh3_128_digest(row.tobytes()): i for i, row in enumerate(rows)}
+        return self._known
+
+    def _rows(self, elements: Ids) -> Vectors:
+        if not len(elements):
+            return np.empty((0, self.dimension), np.float32)
+        if self._mapped is not None:
+            return np.asarray(self._mapped[elements][:, :-1])
+        return np.asarray(self._graph.get_items(elements.tolist()), np.float32)[:, :-1]
 
     def _make_room(self, fresh: int, longest: float) -> None:
         if self._graph is None:
@@ -157,34 +206,30 @@ class HnswIndex:
             raise IndexFault(
                 f"a vector of length {longest:.3g} in a graph made for {self._radius:.3g}", "rebuild the index"
             )
-        if self._elements() + fresh > self._graph.get_max_elements():
-            self._graph.resize_index(int(1.5 * (self._elements() + fresh)) + 64)
+        if self._size() + fresh > self._graph.get_max_elements():
+            self._graph.resize_index(int(1.5 * (self._size() + fresh)) + 64)
 
     def _lifted(self, rows: Vectors) -> Vectors:
         rest = np.sqrt(np.maximum(self._radius**2 - np.einsum("ij,ij->i", rows, rows), 0.0))
         return np.hstack([rows, rest[:, None].astype(np.float32)])
 
     def _search(self, lifted: Vectors, k: int) -> tuple[Ids, Vectors]:
-        """(labels, squared distances), (n, k) each; fewer than k where the graph cannot reach as many."""
+        """(elements, squared distances), (n, k) each; fewer than k where the graph cannot reach as many."""
         ef = max(self.ef, 2 * k)
         while True:
             self._graph.set_ef(ef)
             try:
                 threads = 1 if len(lifted) == 1 else -1
-                labels, squares = self._graph.knn_query(lifted, k=k, num_threads=threads)
-                return labels.astype(np.int64), squares
+                elements, squares = self._graph.knn_query(lifted, k=k, num_threads=threads)
+                return elements.astype(np.int64), squares
             except RuntimeError:  # hnswlib gives k answers or none: marked or unreachable nodes took their places
-                if ef < self._elements():
+                if ef < self._size():
                     ef *= 4
                 elif k > 1:
                     k //= 2
                 else:
                     raise
 
-    def _elements(self) -> int:
+    def _size(self) -> int:
+        """Elements, removed ones too."""
         return 0 if self._graph is None else int(self._graph.get_current_count())
-
-    def _removed(self) -> Ids:
-        if self._elements() == len(self):
-            return np.empty(0, np.int64)
-        return np.setdiff1d(np.array(self._graph.get_ids_list(), np.int64), self._labels)

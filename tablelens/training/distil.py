@@ -51,7 +51,7 @@ SETTINGS = {
     "identity_power": 0.7,
     "by_frequency": True,
 }
-"""Measured on a lake of 17 repositories: benchmarks/encoders.py."""
+"""Measured on a lake of 17 repositories."""
 
 
 def distil(

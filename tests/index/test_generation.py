@@ -63,7 +63,7 @@ def test_nothing_crawled(home):
 
 
 FILES = sorted(
-    ["columns.arrow", "vectors.hnsw", "vector_labels.npy", "words/tables.npy", "manifest.json"]
+    ["columns.arrow", "vectors.hnsw", "vector_labels.npy", "vector_elements.npy", "words/tables.npy", "manifest.json"]
     + [f"{name}.npy" for name in ("values", "starts", "columns", "own_starts", "own", "limits")]
 )
 DAMAGE = {

@@ -9,7 +9,7 @@ from tablelens.errors import DamagedIndex, IndexFault, IndexMismatch, UsageError
 from tablelens.index.exact import ExactIndex
 from tablelens.index.generation import KINDS
 from tablelens.index.hnsw import FILE, HnswIndex
-from tablelens.index.hnsw_file import read_records
+from tablelens.index.hnsw_file import read_vectors
 from tablelens.index.ivf import IvfIndex
 
 D = 8
@@ -218,10 +218,46 @@ def test_a_vector_too_long_for_the_graph_asks_for_a_new_one():
 def test_the_file_holds_what_the_graph_gives(tmp_path):
     index = filled(HnswIndex)
     index.save(tmp_path)
-    records = read_records(tmp_path / FILE, D + 1)
-    assert sorted(records.labels.tolist()) == (np.arange(100) * 3).tolist()
-    given = np.asarray(index._graph.get_items(records.labels.tolist()))
-    np.testing.assert_array_equal(records.vectors, given)
+    given = np.asarray(index._graph.get_items(list(range(100))))
+    np.testing.assert_array_equal(read_vectors(tmp_path / FILE, D + 1), given)
+
+
+def test_copies_are_one_element_and_no_island(tmp_path):
+    """Equal vectors would fill each other's links, and a search that comes to them would not leave."""
+    rows = vectors(3000, 6)
+    rows[1000:2000] = rows[rows.argmax() // D]  # a copy of each of some, and a thousand of one
+    rows[2000:2500] = rows[:500]
+    index, exact = HnswIndex(D), ExactIndex(D)
+    for made in (index, exact):
+        made.add(np.arange(3000), rows)
+    assert index._size() == len(np.unique(rows, axis=0))
+    for made in (index, reloaded(index, tmp_path / "x")):
+        for row, (found, scores) in zip(rows[::300], made.query(rows[::300], 20), strict=True):
+            best = np.sort(rows @ row)[::-1][:20]
+            np.testing.assert_allclose(scores[:20], best, rtol=1e-4)
+            assert len(found) == len(set(found.tolist())) >= 20
+        assert [len(found) for found, _ in made.query(rows[:2], 5000)] == [3000, 3000]
+
+
+def test_an_element_stays_while_a_label_has_it():
+    index, rows = filled(HnswIndex, 50), vectors(50)
+    index.add(np.array([1, 2]), rows[[7, 7]])
+    index.remove(np.array([21, 1]))
+    assert index.query(rows[7:8], 1)[0][0].tolist() == [2]
+    index.remove(np.array([2]))
+    assert 2 not in index.query(rows[7:8], 50)[0][0]
+    index.add(np.array([5]), rows[7:8])
+    assert index.query(rows[7:8], 1)[0][0].tolist() == [5]
+    assert index._size() == 50
+
+
+def test_labels_of_another_graph_are_damaged(tmp_path):
+    index = filled(HnswIndex)
+    about = index.save(tmp_path) | {"dimension": D}
+    for wrong in (np.arange(3), np.arange(1, 101), np.arange(-1, 99)):
+        np.save(tmp_path / "vector_elements.npy", wrong)
+        with pytest.raises(DamagedIndex, match="labels"):
+            HnswIndex.load(tmp_path, about)
 
 
 @pytest.mark.parametrize("size", [0, 10, 100, 500])
@@ -230,11 +266,11 @@ def test_a_file_cut_short_is_damaged(tmp_path, size):
     path = tmp_path / FILE
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(DamagedIndex):
-        read_records(path, D + 1)
+        read_vectors(path, D + 1)
 
 
 def test_another_dimension_than_the_file_is_damaged(tmp_path):
     filled(HnswIndex).save(tmp_path)
     for d in (D, D + 2, 1000):
         with pytest.raises(DamagedIndex):
-            read_records(tmp_path / FILE, d)
+            read_vectors(tmp_path / FILE, d)

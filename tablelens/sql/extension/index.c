@@ -155,22 +155,30 @@ static bool read_graph(Graph *graph, Json about, uint32_t dimension) {
 
 /* generations -------------------------------------------------------------------------------------------------- */
 
-static bool place_vectors(Index *index, const int64_t *labels) {
-	index->placed = malloc((index->vectors + 1) * sizeof(uint32_t));
-	index->vector_at = malloc((index->columns + 1) * sizeof(uint32_t));
-	index->sample = malloc((index->columns + 1) * sizeof(uint32_t));
-	index->sample_glance = malloc((index->columns + 1) * sizeof(uint16_t));
-	if (!index->placed || !index->vector_at || !index->sample || !index->sample_glance) {
+/* Which columns have which vector; `elements` tells it of the labels in a graph, elsewhere each has its own. */
+static bool place_vectors(Index *index, const int64_t *labels, const int64_t *elements) {
+	uint64_t columns = index->columns, stored = index->stored;
+	index->placed = malloc((stored + 1) * sizeof(uint32_t));
+	index->twin = malloc((columns + 1) * sizeof(uint32_t));
+	index->vector_at = malloc((columns + 1) * sizeof(uint32_t));
+	index->sample = malloc((columns + 1) * sizeof(uint32_t));
+	index->sample_glance = malloc((columns + 1) * sizeof(uint16_t));
+	if (!index->placed || !index->twin || !index->vector_at || !index->sample || !index->sample_glance) {
 		return false;
 	}
-	memset(index->vector_at, 0xFF, (index->columns + 1) * sizeof(uint32_t));
-	for (uint64_t i = 0; i < index->vectors; i++) {
-		const Graph *graph = &index->graph;
-		int64_t label = index->kind == HNSW ? (int64_t)u64(graph->records + i * graph->record + graph->label_at) : labels[i];
-		int64_t place = place_of(index, label);
-		index->placed[i] = place < 0 ? NOWHERE : (uint32_t)place;
+	memset(index->placed, 0xFF, (stored + 1) * sizeof(uint32_t));
+	memset(index->twin, 0xFF, (columns + 1) * sizeof(uint32_t));
+	memset(index->vector_at, 0xFF, (columns + 1) * sizeof(uint32_t));
+	for (uint64_t i = index->vectors; i-- > 0;) {
+		uint64_t at = elements ? (uint64_t)elements[i] : i;
+		int64_t place = place_of(index, labels[i]);
+		if (at >= stored || (place >= 0 && index->vector_at[place] != NOWHERE)) {
+			return false;
+		}
 		if (place >= 0) {
-			index->vector_at[place] = (uint32_t)i;
+			index->twin[place] = index->placed[at];
+			index->placed[at] = (uint32_t)place;
+			index->vector_at[place] = (uint32_t)at;
 		}
 	}
 	uint64_t stride = index->vectors / 4000 ? index->vectors / 4000 : 1;
@@ -192,7 +200,7 @@ static bool open_vectors(Index *index, const char *folder, Json manifest, char *
 	}
 	index->dimension = (uint32_t)dimension;
 	uint64_t labels = 0, rows = 0;
-	const int64_t *label = NULL;
+	const int64_t *label = NULL, *element = NULL;
 	bool graph = true;
 	if (json_is(json_member(about, "kind"), "ivf")) {
 		index->kind = IVF;
@@ -213,11 +221,17 @@ static bool open_vectors(Index *index, const char *folder, Json manifest, char *
 		        index->probes > 0 && index->probes < 1 << 20 && labels < UINT32_MAX && index->lists < UINT32_MAX;
 	} else if (json_is(json_member(about, "kind"), "hnsw")) {
 		index->kind = HNSW;
+		label = array(folder, "vector_labels.npy", manifest, &index->labels_file, "<i8", 8, 1, &labels, message);
+		element = label ? array(folder, "vector_elements.npy", manifest, &index->elements_file, "<i8", 8, 1, &rows, message) : NULL;
+		if (!element) {
+			return false;
+		}
 		if (json_number(json_member(about, "elements"), 0) > 0) {
 			graph = map_file(folder, "vectors.hnsw", manifest, &index->graph.file, message) &&
 			        read_graph(&index->graph, about, index->dimension);
 		}
-		index->vectors = index->graph.count;
+		index->vectors = labels;
+		graph = graph && rows == labels;
 	} else {
 		label = array(folder, "vector_labels.npy", manifest, &index->labels_file, "<i8", 8, 1, &labels, message);
 		index->exact = label ? array(folder, "vectors.npy", manifest, &index->vectors_file, "<f4", 4, index->dimension, &rows, message) : NULL;
@@ -227,7 +241,8 @@ static bool open_vectors(Index *index, const char *folder, Json manifest, char *
 		index->vectors = labels;
 		graph = rows == labels;
 	}
-	if (!graph || !place_vectors(index, label) || (index->kind == IVF && !code_centroids(index))) {
+	index->stored = index->kind == HNSW ? index->graph.count : index->vectors;
+	if (!graph || !place_vectors(index, label, element) || (index->kind == IVF && !code_centroids(index))) {
 		SAY("the vectors of the index %s are damaged. Hint: %s", folder, CURE);
 		return false;
 	}
@@ -343,9 +358,9 @@ Index *open_index(const char *folder, char *message) {
 void close_index(Index *index) {
 	Map *maps[] = {&index->facts_file,      &index->density_file,    &index->name_starts_file, &index->name_words_file,
 	               &index->values_file,     &index->starts_file,     &index->columns_file,     &index->own_starts_file,
-	               &index->own_file,        &index->limits_file,     &index->labels_file,      &index->vectors_file,
-	               &index->codes_file,      &index->scales_file,     &index->list_starts_file, &index->graph.file,
-	               &index->centroids_file,  &index->region_starts_file, &index->regions_file, &index->text_file,
+	               &index->own_file,        &index->limits_file,     &index->labels_file,      &index->elements_file,
+	               &index->vectors_file,    &index->codes_file,      &index->scales_file,     &index->list_starts_file,
+	               &index->graph.file,      &index->centroids_file,  &index->region_starts_file, &index->regions_file, &index->text_file,
 	               &index->text_starts_file, &index->named_file,     &index->table_keys_file,  &index->table_at_file,
 	               &index->aligned_columns_file, &index->aligned_starts_file, &index->aligned_cells_file, &index->aligned_first_file};
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
@@ -353,6 +368,7 @@ void close_index(Index *index) {
 	}
 	free((void *)index->graph.upper);
 	free(index->placed);
+	free(index->twin);
 	free(index->vector_at);
 	free(index->sample);
 	free(index->sample_glance);

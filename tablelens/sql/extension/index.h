@@ -33,7 +33,7 @@ typedef struct Index {
 	Map values_file, starts_file, columns_file, own_starts_file, own_file, limits_file;
 	Map aligned_columns_file, aligned_starts_file, aligned_cells_file, aligned_first_file;
 	Map text_file, text_starts_file, named_file, table_keys_file, table_at_file;
-	Map labels_file, vectors_file, codes_file, scales_file, list_starts_file, centroids_file, region_starts_file, regions_file;
+	Map labels_file, elements_file, vectors_file, codes_file, scales_file, list_starts_file, centroids_file, region_starts_file, regions_file;
 	uint64_t columns, values, postings, words, vectors, lists, regions, letters, texts, keys, aligned, aligned_total;
 	const int64_t *facts; /* [columns][8] */
 	const double *density;
@@ -57,8 +57,10 @@ typedef struct Index {
 	const float *centroid, *region;
 	uint64_t probes;
 	Graph graph;
-	uint32_t *placed;    /* the column of each vector */
-	uint32_t *vector_at; /* the vector of each column; NOWHERE in both where there is none */
+	uint64_t stored;     /* vectors that are kept: in a graph columns that have the same one share it */
+	uint32_t *placed;    /* the first column of each of them … */
+	uint32_t *twin;      /* … and the next that shares it, of each column */
+	uint32_t *vector_at; /* the vector of each column; NOWHERE in the three where there is none */
 	int8_t *coarse;      /* the centroids of lists in a byte a dimension … */
 	float *coarse_scale; /* … what a code of 1 stands for … */
 	float *coarse_slack; /* … and how far they lie from the centroids */
@@ -159,7 +161,7 @@ typedef struct {
 typedef struct {
 	const float *vector;
 	size_t k;
-	Item *found;   /* about these, in no order: scores and columns, NOWHERE for a vector of no column; to be freed */
+	Item *found;   /* the columns of about these, in no order, and their scores; to be freed */
 	int64_t count; /* -1 where memory ran out or the vectors are damaged */
 } Ask;
 

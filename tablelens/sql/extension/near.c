@@ -64,7 +64,7 @@ static int64_t near_allowed(Search *s, Scored **to) {
 		int64_t kept = near->count < 0 ? -1 : 0;
 		*to = malloc(((size_t)(near->count < 0 ? 0 : near->count) + 1) * sizeof(Scored));
 		for (int64_t i = 0; *to && i < near->count; i++) {
-			if (near->found[i].id != NOWHERE && allowed(s, near->found[i].id)) {
+			if (allowed(s, near->found[i].id)) {
 				(*to)[kept++] = (Scored){near->found[i].id, ordered(near->found[i].key)};
 			}
 		}
@@ -87,9 +87,8 @@ static int64_t weigh_allowed(Search *s, Scored **to) {
 	float other[s->index->dimension];
 	*to = malloc(WEIGHED * sizeof(Scored));
 	int64_t kept = 0;
-	for (uint64_t i = 0; *to && i < s->index->vectors; i++) {
-		uint32_t place = s->index->placed[i];
-		if (place == NOWHERE || !allowed(s, place) || !vector_of(s->index, place, other)) {
+	for (uint32_t place = 0; *to && place < s->index->columns; place++) {
+		if (s->index->vector_at[place] == NOWHERE || !allowed(s, place) || !vector_of(s->index, place, other)) {
 			continue;
 		}
 		if (kept == WEIGHED) {

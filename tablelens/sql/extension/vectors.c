@@ -93,6 +93,25 @@ static void ask_one(const Index *index, Ask *ask) {
 	}
 }
 
+/* The columns that have the vectors that were found, all of each, until they are k. */
+static void give_columns(const Index *index, Ask *ask) {
+	int64_t taken = 0, columns = 0;
+	for (; taken < ask->count && columns < (int64_t)ask->k; taken++) {
+		for (uint32_t place = index->placed[ask->found[taken].id]; place != NOWHERE; place = index->twin[place]) {
+			columns++;
+		}
+	}
+	Item *vectors = ask->found;
+	ask->found = malloc(((size_t)columns + 1) * sizeof(Item));
+	ask->count = ask->found ? 0 : -1;
+	for (int64_t i = 0; i < taken && ask->found; i++) {
+		for (uint32_t place = index->placed[vectors[i].id]; place != NOWHERE; place = index->twin[place]) {
+			ask->found[ask->count++] = (Item){vectors[i].key, place};
+		}
+	}
+	free(vectors);
+}
+
 void nearest(const Index *index, Ask *asks, size_t count) {
 	for (size_t i = 0; i < count; i++) {
 		asks[i].k = asks[i].k < index->vectors ? asks[i].k : index->vectors;
@@ -106,8 +125,8 @@ void nearest(const Index *index, Ask *asks, size_t count) {
 		if (index->vectors && index->kind != IVF) {
 			ask_one(index, &asks[i]);
 		}
-		for (int64_t n = 0; n < asks[i].count; n++) {
-			asks[i].found[n].id = index->placed[asks[i].found[n].id];
+		if (asks[i].count > 0) {
+			give_columns(index, &asks[i]);
 		}
 	}
 }
