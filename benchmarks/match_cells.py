@@ -198,6 +198,7 @@ def main() -> None:
 autofj 0.0.6, MIT). Means over cases; the weights were fitted on other cases (five folds), one run. {facts}
 
 """
+        args.out.mkdir(parents=True, exist_ok=True)
         (args.out / "match_cells.md").write_text(head + text + "\n", encoding="utf-8")
 
 

@@ -1,13 +1,14 @@
 """What do template, order of cells, tokens and training change for an encoder that reads text?
 
-    python benchmarks/templates.py HOME MODEL [--tuned FOLDER] [--columns 2500]
+    python benchmarks/templates.py HOME MODEL [--tuned FOLDER] [--more NAME=FOLDER …] [--columns 2500]
 
 HOME is a crawled home, MODEL a folder of all-MiniLM-L6-v2, FOLDER the same trained on a lake by ``tablelens train``.
 Tables are drawn by a hash of their names until they hold so many text columns; columns with a partner of joinability .3
 or more among them ask, all of other tables answer, by exact search; truth is containment, counted. Each variant
-changes one thing of the default. *Half and half* is the mean of the weights of the model and of the tuned one. If the
-tuned model learnt on HOME, its figures are of columns that it saw. Variants are merged into results/templates.json as
-they end; templates.md is made of it.
+changes one thing of the default. *Half and half* is the mean of the weights of the model and of the tuned one; other
+models are measured on the default template. If a tuned model learnt on HOME, its figures are of columns that it saw.
+Variants are kept in results/templates.json as they end and not measured again while they are there; templates.md is
+made of it.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ RESULTS = Path(__file__).parent / "results"
 DEFAULT = "title-colname-stat-col"
 TOKENS = (32, 64, 128)
 QUERIES = 500
+MOST_TOKENS = 256
 
 
 def drawn(lake: Generation, most: int) -> Ids:
@@ -91,7 +93,9 @@ class Study:
         return evaluate(self.corpus, self.queries, every, asked[self.queries], held, QUERIES)
 
     def measure(self, name: str, encoder: SentenceEncoder, columns: list[ColumnText]) -> None:
-        """One variant."""
+        """One variant, if it is not known yet."""
+        if name in self.found:
+            return
         start = time.process_time()
         vectors = encoder.encode(columns)
         spent = (time.process_time() - start) / len(columns)
@@ -119,6 +123,7 @@ def main() -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("model")
     parser.add_argument("--tuned")
+    parser.add_argument("--more", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--columns", type=int, default=2500)
     given = parser.parse_args()
     lake = generation.load(given.home)
@@ -140,11 +145,15 @@ def main() -> None:
         study.measure(f"MiniLM, {tokens} tokens", model, default)
     if given.tuned:
         tuned = SentenceEncoder(given.tuned, "float32")
-        tuned._model.max_seq_length = 256
+        tuned._model.max_seq_length = MOST_TOKENS
         study.measure("MiniLM, tuned", tuned, default)
         study.measure("MiniLM, tuned, the same cells in any order", tuned, reordered(default))
         merged = half(SentenceEncoder(given.model, "float32"), tuned)
         study.measure("MiniLM and tuned, half and half", merged, default)
+    for name, _, folder in (more.partition("=") for more in given.more):
+        other = SentenceEncoder(folder, "float32")
+        other._model.max_seq_length = MOST_TOKENS
+        study.measure(name, other, default)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from ..results import Estimate, ModelCard, Result, Run
 from . import charts
 from .markdown import applicable, find, left_out, number, span
 
+ROUNDING = 1e-5
+"""Turns and variations up to which an embedding is the same but for the last bits."""
 MOST_ROWS = 30
 
 
@@ -96,24 +98,27 @@ def _score(meta: Meta, result: Result | None) -> str:
 
 
 def _movement(run: Run) -> str:
-    """Angle against length, a point for each table."""
-    parts = []
+    """Angle against length, a point for each table; what no table moves gets no picture."""
+    parts, still = [], []
     for name, level in applicable(run):
         series = {}
         for card in run.models:
             result = find(run, card, (name, level))
             units = result.units.values() if result is not None else ()
             series[card.name] = [(1 - u["cosine"], u["mcv"]) for u in units if "cosine" in u and "mcv" in u]
-        if any(series.values()):
+        points = [point for points in series.values() for point in points]
+        title = f"{escape(get_property(name).meta.title)}, {level}"
+        if any(max(map(abs, point)) > ROUNDING for point in points):
             chart = charts.scatter(series, "1 - cosine to the original", "Albert-Zhang MCV")
-            parts.append(
-                f"<figure><figcaption>{escape(get_property(name).meta.title)}, {level}</figcaption>{chart}</figure>"
-            )
+            parts.append(f"<figure><figcaption>{title}</figcaption>{chart}</figure>")
+        elif points:
+            still.append(title)
     intro = (
         "<p>A point is a table. To the right the embedding turns, upwards its length varies: "
         "the coefficient of variation alone, which is often reported, does not see a turn.</p>"
     )
-    return intro + f'<div class="grid2">{"".join(parts)}</div>' if parts else ""
+    unmoved = f"<p>Nothing moves any of these models: {'; '.join(still)}.</p>" if still else ""
+    return intro + unmoved + f'<div class="grid2">{"".join(parts)}</div>' if parts or still else ""
 
 
 def _contrasts(run: Run) -> str:

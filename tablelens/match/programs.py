@@ -21,6 +21,8 @@ from tablelens.profile.normalize import normalize
 
 SAMPLE = 2_000
 """Cells that a program is tried on …"""
+GLIMPSED = 48
+"""… after it explained any of so many of them, evenly spread: one that holds explains a share of all …"""
 VERIFIED = 3
 """… and programs that are then verified on all."""
 HITS = 4
@@ -36,6 +38,8 @@ DELIMITERS = ",;:|/-_.@ #\t"
 PUNCTUATION = r"""!"#$%&'()*+,./:;<=>?@[\]^_`{|}~-"""
 _NUMBER = re.compile(r"[+-]?[\d.,]+")
 _PUNCTUATION = "[ \t" + "".join("\\" + letter for letter in PUNCTUATION) + "]+"
+NUMERIC = frozenset("0123456789+-.")
+END = 3
 LONGEST = 12
 """Letters of the longest first or last part that is tried."""
 
@@ -176,7 +180,11 @@ def find_program(cells: Sequence[str], free: Sequence[int], values: Collection[s
     if len(free) < HITS:
         return None
     sample = [cells[i] for i in free[:: len(free) // SAMPLE + 1]]
-    tried = [(len({image for _, image in _hits(each, sample, values)}), each) for each in _candidates(sample, values)]
+    glimpse = sample[:: len(sample) // GLIMPSED + 1]
+    likely = [each for each in _candidates(sample, glimpse, values) if _hits(each, glimpse, values)]
+    tried = [(len({image for _, image in _hits(each, sample, values)}), each) for each in likely]
+    if not tried:
+        return None
     most = max(images for images, _ in tried)
     best = [program for images, program in tried if images >= max(NEARLY_ALL * most, 1)]  # the plainest first
     for program in best[:VERIFIED]:
@@ -203,29 +211,40 @@ def _hits(program: Program, cells: Sequence[str], values: Collection[str]) -> li
     return [(i, image) for i, image in images if image is not None and image in values]
 
 
-def _candidates(sample: Sequence[str], values: Collection[str]) -> list[Program]:
+def _candidates(sample: Sequence[str], glimpse: Sequence[str], values: Collection[str]) -> list[Program]:
     some = _some(values)
     if _numeric(sample) and _numeric(some):  # other numbers are other things, whatever their digits
         return [*(padded(width) for width in sorted(set(map(len, some)))[-3:]), ZEROS]
     widths = [width for width, _ in Counter(map(len, some)).most_common(3) if width <= LONGEST]
     there = [d for d in DELIMITERS if sum(d in cell for cell in sample) >= max(HITS, SHARE * len(sample))]
     parts = [part(delimiter, place) for delimiter in there for place in (0, 1, -1)]
-    affixes = [cut(affix, front=front) for front in (True, False) for affix in _affixes(sample, values, front)]
+    affixes = [cut(affix, front=front) for front in (True, False) for affix in _affixes(glimpse, values, front)]
     ends = [letters(width, front=front) for width in widths for front in (True, False)]
     zeros = [padded(width) for width in widths if any(cell.isdecimal() for cell in sample)]
     return [*affixes, *zeros, *FIXED, *parts, *ends]
 
 
-def _affixes(sample: Sequence[str], values: Collection[str], front: bool) -> list[str]:
+def _affixes(cells: Sequence[str], values: Collection[str], front: bool) -> list[str]:
     """Prefixes or suffixes without which cells are values, those of most cells first."""
     found: Counter[str] = Counter()
-    for cell in sample[:500]:
+    ends = {value[-END:] if front else value[:END] for value in values}
+    for cell in cells:
+        if not _may_hold(cell, ends, front):
+            continue
         for size in range(1, min(len(cell), 40)):
             affix, rest = (cell[:size], cell[size:]) if front else (cell[-size:], cell[:-size])
             if normalize(rest) in values:
                 found[affix] += 1
     ranked = sorted(found.items(), key=lambda each: (-each[1], -len(each[0])))
     return [affix for affix, count in ranked[:3] if count >= HITS]
+
+
+def _may_hold(cell: str, ends: Collection[str], front: bool) -> bool:
+    """Whether what is left of a cell can be a value, told from its last letters, or its first ones."""
+    value = normalize(cell)
+    if value is None or not cell.isascii() or (value[-1] if front else value[0]) in NUMERIC:
+        return True  # of numbers and other scripts another spelling may be the value
+    return any((value[-size:] if front else value[:size]) in ends for size in range(1, END + 1))
 
 
 def _numeric(cells: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 from tablelens.probes.data import generate
-from tablelens.probes.registry import PROPERTIES, load_model
+from tablelens.probes.registry import PROPERTIES, get_property, load_model
 from tablelens.probes.report.page import page
 from tablelens.probes.runner import Budget, run
 
@@ -48,6 +48,22 @@ def test_the_page_is_whole_and_asks_no_network(made):
     assert not re.search(r"https?://|url\(|@import|src=", text)
     for heading in ("Scorecard", "Angle and length", "Model by model", "Each property", "Cost", "How to read this"):
         assert f"<h2>{heading}</h2>" in text
+
+
+def test_what_moves_no_model_is_said_and_not_drawn():
+    models = [load_model("bag-of-words")]
+    text = page(
+        run(
+            models,
+            [get_property(name) for name in ("row_order", "perturbation_robustness")],
+            generate(6, 8),
+            Budget(6, 8, 3, 4),
+            preset="smoke",
+        )
+    )
+    movement = text.split("<h2>Angle and length</h2>")[1].split("<h2>")[0]
+    assert "Nothing moves any of these models: Row order insignificance, column" in movement
+    assert re.findall("<figcaption>(.*?)</figcaption>", movement) == ["Perturbation robustness, column"]
 
 
 def test_every_result_is_on_the_page(made):
