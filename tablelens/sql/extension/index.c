@@ -448,10 +448,11 @@ Room *take_room(Index *index) {
 	Room *room = index->spares ? index->spare[--index->spares] : NULL;
 	pthread_mutex_unlock(&opening);
 	size_t each = index->columns + 1;
-	if (!room && (room = calloc(1, sizeof(Room) + 3 * each * sizeof(uint32_t)))) {
+	if (!room && (room = calloc(1, sizeof(Room) + 4 * each * sizeof(uint32_t)))) {
 		room->counts = (uint32_t *)(room + 1);
 		room->met = room->counts + each;
 		room->kept = room->met + each;
+		room->tally = (Tally *)(room->kept + each);
 	}
 	return room;
 }

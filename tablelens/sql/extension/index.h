@@ -102,11 +102,16 @@ void close_index(Index *index);
 /* The place of a column id, or -1. */
 int64_t place_of(const Index *index, int64_t id);
 
+typedef struct {
+	uint32_t count : 31, whole : 1;
+} Tally;
+
 /* Room for what a query counts, columns + 1 numbers each. */
 typedef struct Room {
 	uint32_t *counts; /* by column, all 0 between queries */
 	uint32_t *met;    /* columns whose count is not 0 */
-	uint32_t *kept;   /* some of them */
+	uint32_t *kept;   /* some of them … */
+	Tally *tally;     /* … their counts, in the same order, and whether their values are all known */
 } Room;
 
 /* NULL where memory ran out. It is to be given back as it was: else say that it is not clean. */

@@ -4,7 +4,6 @@
    go through it side by side: each region, centroid and list is read once for all that look at it. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "visits.h"
 
@@ -208,7 +207,7 @@ static bool choose_lists(Party *party) {
 	const Index *index = party->index;
 	bool fine = true, open = true;
 	size_t probes = index->probes < index->lists ? index->probes : index->lists;
-	for (size_t regions = REGIONS; fine && open; probes *= 4, regions *= 4) {
+	for (size_t regions = REGIONS; fine && open; regions *= 4, probes = probes < index->lists / 4 ? 4 * probes : index->lists) {
 		fine = visit_regions(party, regions, probes);
 		for (size_t s = 0; fine && s < party->count; s++) {
 			fine = !party->seekers[s].open || sort_out(party, (uint32_t)s, probes);
@@ -219,7 +218,7 @@ static bool choose_lists(Party *party) {
 			Seeker *seeker = &party->seekers[s];
 			if (seeker->open) {
 				fine = add_settled(seeker);
-				bool all = seeker->count >= index->lists || regions >= index->regions + probes;
+				bool all = regions >= index->regions && probes == index->lists;
 				seeker->open = !all && members_of(index, seeker) < seeker->ask->k;
 				open = open || seeker->open;
 			}
@@ -268,11 +267,10 @@ static bool look_into_lists(Party *party) {
 }
 
 static bool ask_party(const Index *index, Ask *asks, size_t count) {
-	size_t stride = stride_of(index->dimension);
+	size_t stride = ((size_t)index->dimension + 31) / 32 * 32; /* whole lines of the cache */
 	Party party = {.index = index, .seekers = calloc(count, sizeof(Seeker)), .count = count};
 	int16_t *whole = aligned_alloc(64, count * stride * sizeof(int16_t));
-	party.wide = aligned_alloc(64, TILE * stride * sizeof(int16_t));
-	bool fine = party.seekers && whole && party.wide;
+	bool fine = party.seekers && whole;
 	for (size_t s = 0; fine && s < count; s++) {
 		party.seekers[s] = (Seeker){.ask = &asks[s], .open = true};
 		in_whole(asks[s].vector, index->dimension, whole + s * stride, &party.seekers[s].asking);
@@ -284,7 +282,6 @@ static bool ask_party(const Index *index, Ask *asks, size_t count) {
 	}
 	free(party.seekers);
 	free(party.visits);
-	free(party.wide);
 	free(whole);
 	return fine;
 }

@@ -164,15 +164,15 @@ static int by_score(const void *a, const void *b, void *with) {
    call that only fetches for one that does nothing. */
 static inline __attribute__((always_inline)) void fetch_ahead(const Search *s, int64_t i) {
 	const Index *index = s->index;
-	if (i + 8 < s->count) {
-		int64_t place = s->hits[i + 8].place;
+	if (i + 12 < s->count) {
+		int64_t place = s->hits[i + 12].place;
 		__builtin_prefetch(index->facts + place * FACTS);
 		__builtin_prefetch(index->name_starts + place);
 		__builtin_prefetch(index->density + place);
 		__builtin_prefetch(index->vector_at + place);
 	}
-	if (i + 4 < s->count && s->vector) {
-		int64_t place = s->hits[i + 4].place;
+	if (i + 6 < s->count && s->vector) {
+		int64_t place = s->hits[i + 6].place;
 		uint64_t at = index->vector_at[place];
 		__builtin_prefetch((const void *)((uintptr_t)index->name_words + 8 * (uintptr_t)index->name_starts[place])); /* unchecked */
 		if (index->kind == IVF && at != NOWHERE) {

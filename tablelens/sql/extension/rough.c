@@ -1,12 +1,11 @@
-/* Queries against vectors of a byte a dimension. Vectors are read once for all queries that look at them, and made wide once
-   for four of these: reading them is what takes the time. */
+/* Queries against vectors of a byte a dimension. These are read once for all queries that look at them, a few at a time, so
+   that they stay near: reading them is what takes the time. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "rough.h"
 
-enum { BINS = 512, MORE = 512, TOGETHER = 4 };
+enum { BINS = 512, MORE = 512, TOGETHER = 4, TILE = 16 /* vectors that stay near while queries go past */ };
 
 /* A query as whole numbers whose products with codes cannot overflow. */
 void in_whole(const float *query, uint32_t dimension, int16_t *to, Asking *asking) {
@@ -15,8 +14,8 @@ void in_whole(const float *query, uint32_t dimension, int16_t *to, Asking *askin
 		greatest = fabsf(query[i]) > greatest ? fabsf(query[i]) : greatest;
 	}
 	float most = (float)(INT32_MAX / 128 / (int64_t)dimension), step = greatest / (most < 32767 ? most : 32767);
-	for (size_t i = 0; i < stride_of(dimension); i++) {
-		to[i] = (int16_t)(i < dimension && step > 0 ? lrintf(query[i] / step) : 0);
+	for (uint32_t i = 0; i < dimension; i++) {
+		to[i] = (int16_t)(step > 0 ? lrintf(query[i] / step) : 0);
 	}
 	asking->whole = to;
 	asking->step = step;
@@ -98,32 +97,34 @@ bool offer(Pool *pool, float low, float high, uint32_t id) {
 
 /* products ----------------------------------------------------------------------------------------------------- */
 
-FAST static void widen(const int8_t *codes, size_t count, int16_t *to) {
-	for (size_t i = 0; i < count; i++) {
-		to[i] = codes[i];
+/* Products of some vectors' codes with a query. */
+FAST static void multiply(const int8_t *codes, size_t dimension, size_t count, const int16_t *query, int32_t *to) {
+	for (size_t v = 0; v < count; v++, codes += dimension) {
+		int32_t sum = 0;
+		for (size_t i = 0; i < dimension; i++) {
+			sum += (int32_t)codes[i] * query[i];
+		}
+		to[v] = sum;
 	}
-	memset(to + count, 0, (stride_of((uint32_t)count) - count) * sizeof(int16_t));
 }
 
-FAST static int32_t dot_whole(const int8_t *codes, const int16_t *b, size_t count) {
-	int32_t sum = 0;
-	for (size_t i = 0; i < count; i++) {
-		sum += (int32_t)codes[i] * b[i];
+/* With four queries, so that codes are read once for them; a row of TILE products for each. */
+FAST static void multiply_four(const int8_t *codes, size_t dimension, size_t count, const int16_t *const queries[TOGETHER], int32_t *to) {
+	const int16_t *a = queries[0], *b = queries[1], *c = queries[2], *d = queries[3];
+	for (size_t v = 0; v < count; v++, codes += dimension) {
+		int32_t sum_a = 0, sum_b = 0, sum_c = 0, sum_d = 0;
+		for (size_t i = 0; i < dimension; i++) {
+			int32_t code = codes[i];
+			sum_a += code * a[i];
+			sum_b += code * b[i];
+			sum_c += code * c[i];
+			sum_d += code * d[i];
+		}
+		to[v] = sum_a;
+		to[TILE + v] = sum_b;
+		to[2 * TILE + v] = sum_c;
+		to[3 * TILE + v] = sum_d;
 	}
-	return sum;
-}
-
-FAST static void dot_four(const int16_t *wide, const int16_t *const b[TOGETHER], size_t stride, int32_t *to) {
-	const int16_t *b0 = b[0], *b1 = b[1], *b2 = b[2], *b3 = b[3];
-	int32_t sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
-	for (size_t i = 0; i < stride / 32 * 32; i++) {
-		int32_t code = wide[i];
-		sum0 += code * b0[i];
-		sum1 += code * b1[i];
-		sum2 += code * b2[i];
-		sum3 += code * b3[i];
-	}
-	to[0] = sum0, to[TILE] = sum1, to[2 * TILE] = sum2, to[3 * TILE] = sum3;
 }
 
 /* The greatest scores that products with some vectors may stand for; whether one of them reaches the bound. */
@@ -155,24 +156,18 @@ static bool offer_all(const Coded *coded, uint64_t from, size_t count, const int
 	return fine;
 }
 
-static bool compare_one(const Coded *coded, uint64_t from, size_t count, Asking *query) {
-	int32_t products[TILE];
-	for (size_t i = 0; i < count; i++) {
-		products[i] = dot_whole(coded->codes + (from + i) * coded->dimension, query->whole, coded->dimension);
-	}
-	return offer_all(coded, from, count, products, query);
-}
-
-/* Up to four queries against vectors that were made wide. */
-static bool compare_four(const Coded *coded, uint64_t from, size_t count, const int16_t *wide, Asking *const *queries, size_t asking) {
-	size_t stride = stride_of(coded->dimension);
-	int32_t products[TOGETHER * TILE]; /* query by query */
-	const int16_t *whole[TOGETHER];
-	for (size_t q = 0; q < TOGETHER; q++) {
-		whole[q] = queries[q < asking ? q : 0]->whole;
-	}
-	for (size_t i = 0; i < count; i++) {
-		dot_four(wide + i * stride, whole, stride, products + i);
+/* Up to four queries against a tile. */
+static bool compare_some(const Coded *coded, uint64_t from, size_t count, Asking *const *queries, size_t asking) {
+	const int8_t *codes = coded->codes + from * coded->dimension;
+	int32_t products[TOGETHER * TILE];
+	if (asking == 1) {
+		multiply(codes, coded->dimension, count, queries[0]->whole, products);
+	} else {
+		const int16_t *whole[TOGETHER];
+		for (size_t q = 0; q < TOGETHER; q++) {
+			whole[q] = queries[q < asking ? q : 0]->whole;
+		}
+		multiply_four(codes, coded->dimension, count, whole, products);
 	}
 	bool fine = true;
 	for (size_t q = 0; fine && q < asking; q++) {
@@ -181,20 +176,12 @@ static bool compare_four(const Coded *coded, uint64_t from, size_t count, const 
 	return fine;
 }
 
-bool compare(const Coded *coded, uint64_t from, uint64_t to, Asking *const *queries, size_t asking, int16_t *wide) {
-	uint32_t d = coded->dimension;
+bool compare(const Coded *coded, uint64_t from, uint64_t to, Asking *const *queries, size_t asking) {
 	bool fine = true;
 	for (; fine && from < to; from += TILE) {
 		size_t count = to - from < TILE ? to - from : TILE;
-		if (asking == 1) {
-			fine = compare_one(coded, from, count, queries[0]);
-			continue;
-		}
-		for (size_t i = 0; i < count; i++) {
-			widen(coded->codes + (from + i) * d, d, wide + i * stride_of(d));
-		}
 		for (size_t q = 0; fine && q < asking; q += TOGETHER) {
-			fine = compare_four(coded, from, count, wide, queries + q, asking - q < TOGETHER ? asking - q : TOGETHER);
+			fine = compare_some(coded, from, count, queries + q, asking - q < TOGETHER ? asking - q : TOGETHER);
 		}
 	}
 	return fine;

@@ -31,11 +31,6 @@ typedef struct {
 	uint32_t dimension;
 } Coded;
 
-/* Whole numbers of a query take so many places: they end in zeros, so that they are read without a rest. */
-static inline size_t stride_of(uint32_t dimension) {
-	return ((size_t)dimension + 31) / 32 * 32;
-}
-
 void in_whole(const float *query, uint32_t dimension, int16_t *to, Asking *asking);
 
 /* Begins anew, with the room that is there already. */
@@ -45,6 +40,5 @@ bool offer(Pool *pool, float low, float high, uint32_t id);
 /* Leaves what could be among the best ones. */
 void trim(Pool *pool);
 
-/* Offers vectors `from` … `to` to some queries. `wide` is room for TILE strides. False where memory ran out. */
-enum { TILE = 16 };
-bool compare(const Coded *coded, uint64_t from, uint64_t to, Asking *const *queries, size_t count, int16_t *wide);
+/* Offers vectors `from` … `to` to some queries. False where memory ran out. */
+bool compare(const Coded *coded, uint64_t from, uint64_t to, Asking *const *queries, size_t count);

@@ -194,14 +194,14 @@ static bool walk(Search *s, const Reach *values, uint64_t count) {
 	return true;
 }
 
-/* The k-th greatest count of some columns, 0 where they are fewer. */
-static int64_t kth(const Search *s, const uint32_t *places, uint64_t count, uint64_t k) {
+/* The k-th greatest count of the first columns that were kept, 0 where they are fewer. */
+static uint32_t kth(const Search *s, uint64_t count, uint64_t k) {
 	uint32_t *of_count = k <= count ? calloc(s->value_count + 2, sizeof(uint32_t)) : NULL;
 	if (!of_count) {
 		return 0;
 	}
 	for (uint64_t i = 0; i < count; i++) {
-		uint32_t held = s->room->counts[places[i]];
+		uint32_t held = s->room->tally[i].count;
 		of_count[held <= s->value_count ? held : s->value_count]++; /* a damaged value names a column twice */
 	}
 	uint64_t at = s->value_count + 1, above = 0;
@@ -209,7 +209,7 @@ static int64_t kth(const Search *s, const uint32_t *places, uint64_t count, uint
 		above += of_count[--at];
 	}
 	free(of_count);
-	return (int64_t)at;
+	return (uint32_t)at;
 }
 
 /* Counts the columns of the first so many values, and keeps those that are allowed: how many. -1 where it fails. */
@@ -217,14 +217,18 @@ static int64_t count_allowed(Search *s, uint64_t values) {
 	if (!walk(s, s->reach, values)) {
 		return -1;
 	}
+	const uint16_t *glance = s->index->glance;
+	const Room *room = s->room;
 	int64_t put = 0;
 	for (uint64_t i = 0; i < s->met_count; i++) {
 		if (i + AHEAD < s->met_count) {
-			__builtin_prefetch(s->index->glance + s->room->met[i + AHEAD]);
+			__builtin_prefetch(glance + room->met[i + AHEAD]);
+			__builtin_prefetch(room->counts + room->met[i + AHEAD]);
 		}
-		uint32_t place = s->room->met[i];
-		s->room->kept[put] = place;
-		put += seems_allowed(s, s->index->glance[place]) && allowed(s, place);
+		uint32_t place = room->met[i];
+		room->kept[put] = place;
+		room->tally[put] = (Tally){room->counts[place], WHOLE(glance[place])};
+		put += seems_allowed(s, glance[place]) && allowed(s, place);
 	}
 	return put;
 }
@@ -245,6 +249,7 @@ static int64_t count_rivals(Search *s, const Reach *values, uint64_t rest, int64
 		}
 		int64_t more = count_of(s->index, heavy, rest, kept[i]);
 		s->room->counts[kept[i]] += more < 0 ? 0 : (uint32_t)more;
+		s->room->tally[rivals] = (Tally){s->room->counts[kept[i]], s->room->tally[i].whole};
 		kept[rivals] = kept[i];
 		rivals = more < 0 ? -1 : rivals + 1;
 	}
@@ -265,7 +270,7 @@ static int64_t count_columns(Search *s, uint64_t wanted) {
 	if (count < 0 || !rest) {
 		return count;
 	}
-	int64_t sure = kth(s, s->room->kept, (uint64_t)count, wanted);
+	int64_t sure = kth(s, (uint64_t)count, wanted);
 	if (sure > (int64_t)rest) {
 		s->complete = false;
 		return count_rivals(s, s->reach + light, rest, sure, count);
@@ -330,20 +335,21 @@ static void select_first(Tie *ties, int64_t count, int64_t k) {
 /* Adds the first `wanted` of the columns, and the sketched ones, of whose containment their count does not tell. Those
    that share as many values as the last one are too many at times to weigh them all. */
 static bool add_best(Search *s, int64_t count, uint64_t wanted) {
-	const uint32_t *kept = s->room->kept, *counts = s->room->counts;
-	int64_t last = s->query->whole ? kth(s, kept, (uint64_t)count, wanted) : 0, above = 0, put = 0;
+	const uint32_t *kept = s->room->kept;
+	const Tally *tally = s->room->tally;
+	int64_t last = s->query->whole ? kth(s, (uint64_t)count, wanted) : 0, above = 0, put = 0;
 	Tie *ties = malloc(((size_t)count + 1) * sizeof(Tie));
 	bool fine = ties != NULL;
 	for (int64_t i = 0; fine && i < count; i++) {
-		if (i + AHEAD < count && counts[kept[i + AHEAD]] >= last) {
+		if (i + AHEAD < count && tally[i + AHEAD].count >= last) {
 			__builtin_prefetch(s->index->facts + (uint64_t)kept[i + AHEAD] * FACTS);
 		}
-		bool whole = s->query->whole && WHOLE(s->index->glance[kept[i]]);
-		if (whole && counts[kept[i]] == last && last) {
+		bool whole = s->query->whole && tally[i].whole;
+		if (whole && tally[i].count == last && last) {
 			ties[put++] = (Tie){fact(s->index, kept[i], DISTINCT), fact(s->index, kept[i], ORDER), kept[i]};
-		} else if (!whole || counts[kept[i]] >= last) {
+		} else if (!whole || tally[i].count >= last) {
 			above += whole;
-			fine = add_hit(s, kept[i], counts[kept[i]]);
+			fine = add_hit(s, kept[i], tally[i].count);
 		}
 	}
 	int64_t more = (int64_t)wanted - above < put ? (int64_t)wanted - above : put;

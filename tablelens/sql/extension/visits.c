@@ -64,7 +64,7 @@ bool go(Party *party, const int64_t *starts, uint64_t places, const Coded *coded
 			fetch(coded, start, end);
 		}
 		if (span_of(starts, visits[i].where, total, &start, &end)) {
-			fine = compare(coded, start, end, here, next - i, party->wide);
+			fine = compare(coded, start, end, here, next - i);
 		}
 	}
 	free(here);

@@ -21,7 +21,6 @@ typedef struct {
 	const Index *index;
 	Seeker *seekers;
 	size_t count;
-	int16_t *wide; /* room for TILE vectors */
 	Visit *visits;
 	size_t visit_count, visit_room;
 } Party;
