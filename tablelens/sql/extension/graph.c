@@ -5,7 +5,62 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "vectors.h"
+
+/* reading ------------------------------------------------------------------------------------------------------ */
+
+enum { HEADER = 96 };
+
+/* Where each element's links of the higher levels lie; they follow the records, each with its size before it. */
+static bool find_links(Graph *graph) {
+	uint64_t *upper = calloc(graph->count + 1, sizeof(uint64_t));
+	if (!upper) {
+		return false;
+	}
+	graph->upper = upper;
+	uint64_t at = HEADER + graph->count * graph->record, size = graph->links * 4 + 4;
+	for (uint64_t i = 0; i < graph->count; i++) {
+		if (graph->file.size - at < 4) {
+			return false;
+		}
+		uint64_t bytes = u32(graph->file.data + at);
+		if (bytes % size || bytes > graph->file.size - at - 4) {
+			return false;
+		}
+		upper[i] = bytes ? at + 4 : 0;
+		at += 4 + bytes;
+	}
+	return true;
+}
+
+bool read_graph(Graph *graph, Json about, uint32_t dimension) {
+	const uint8_t *head = graph->file.data;
+	if (graph->file.size < HEADER) {
+		return false;
+	}
+	graph->count = u64(head + 16);
+	graph->record = u64(head + 24);
+	graph->label_at = u64(head + 32);
+	graph->vector_at = u64(head + 40);
+	graph->levels = (int)u32(head + 48);
+	graph->enter = u32(head + 52);
+	graph->links = u64(head + 56);
+	graph->links0 = u64(head + 64);
+	graph->records = head + HEADER;
+	graph->dimension = dimension + 1;
+	graph->radius = json_number(json_member(about, "radius"), -1);
+	graph->ef = (uint64_t)json_number(json_member(about, "ef"), 0);
+	bool fits = graph->record >= 16 && graph->record < 1 << 24 && graph->links < 1 << 16 && graph->links0 < 1 << 16;
+	fits = fits && u64(head) == 0 && graph->vector_at == 4 * graph->links0 + 4 && graph->radius >= 0 && graph->ef > 0;
+	fits = fits && graph->label_at == graph->vector_at + 4 * (uint64_t)graph->dimension;
+	fits = fits && graph->label_at + 8 == graph->record && graph->count > 0 && graph->enter < graph->count;
+	fits = fits && graph->count <= (graph->file.size - HEADER) / graph->record && graph->count < UINT32_MAX;
+	fits = fits && graph->levels >= 0 && graph->levels < 64 && graph->ef < 1 << 20;
+	return fits && find_links(graph);
+}
+
+/* distances ---------------------------------------------------------------------------------------------------- */
 
 FAST static float distance(const float *a, const float *b, size_t count) {
 	float sums[16] = {0};

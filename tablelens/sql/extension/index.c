@@ -2,7 +2,6 @@
 #include "index.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,58 +98,6 @@ static const void *array(const char *folder, const char *name, Json manifest, Ma
 		SAY("the index file %s/%s is not the array that it should be. Hint: %s", folder, name, CURE);
 	}
 	return data;
-}
-
-/* graphs ------------------------------------------------------------------------------------------------------- */
-
-enum { HEADER = 96 };
-
-/* Where each element's links of the higher levels lie; they follow the records, each with its size before it. */
-static bool find_links(Graph *graph) {
-	uint64_t *upper = calloc(graph->count + 1, sizeof(uint64_t));
-	if (!upper) {
-		return false;
-	}
-	graph->upper = upper;
-	uint64_t at = HEADER + graph->count * graph->record, size = graph->links * 4 + 4;
-	for (uint64_t i = 0; i < graph->count; i++) {
-		if (graph->file.size - at < 4) {
-			return false;
-		}
-		uint64_t bytes = u32(graph->file.data + at);
-		if (bytes % size || bytes > graph->file.size - at - 4) {
-			return false;
-		}
-		upper[i] = bytes ? at + 4 : 0;
-		at += 4 + bytes;
-	}
-	return true;
-}
-
-static bool read_graph(Graph *graph, Json about, uint32_t dimension) {
-	const uint8_t *head = graph->file.data;
-	if (graph->file.size < HEADER) {
-		return false;
-	}
-	graph->count = u64(head + 16);
-	graph->record = u64(head + 24);
-	graph->label_at = u64(head + 32);
-	graph->vector_at = u64(head + 40);
-	graph->levels = (int)u32(head + 48);
-	graph->enter = u32(head + 52);
-	graph->links = u64(head + 56);
-	graph->links0 = u64(head + 64);
-	graph->records = head + HEADER;
-	graph->dimension = dimension + 1;
-	graph->radius = json_number(json_member(about, "radius"), -1);
-	graph->ef = (uint64_t)json_number(json_member(about, "ef"), 0);
-	bool fits = graph->record >= 16 && graph->record < 1 << 24 && graph->links < 1 << 16 && graph->links0 < 1 << 16;
-	fits = fits && u64(head) == 0 && graph->vector_at == 4 * graph->links0 + 4 && graph->radius >= 0 && graph->ef > 0;
-	fits = fits && graph->label_at == graph->vector_at + 4 * (uint64_t)graph->dimension;
-	fits = fits && graph->label_at + 8 == graph->record && graph->count > 0 && graph->enter < graph->count;
-	fits = fits && graph->count <= (graph->file.size - HEADER) / graph->record && graph->count < UINT32_MAX;
-	fits = fits && graph->levels >= 0 && graph->levels < 64 && graph->ef < 1 << 20;
-	return fits && find_links(graph);
 }
 
 /* generations -------------------------------------------------------------------------------------------------- */
@@ -382,92 +329,7 @@ void close_index(Index *index) {
 	free(index);
 }
 
-/* shared ------------------------------------------------------------------------------------------------------- */
-
-static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
-static Index *opened;
-enum { KEPT = 4 };
-
-/* Closes the oldest that nobody uses, where more than a few are open. */
-static void forget(void) {
-	int count = 0;
-	for (Index **at = &opened; *at;) {
-		Index *index = *at;
-		if (++count > KEPT && !index->users) {
-			*at = index->next;
-			close_index(index);
-		} else {
-			at = &index->next;
-		}
-	}
-}
-
-Index *borrow_index(const char *home, const char *name, char *message) {
-	size_t digits = strspn(name, "0123456789");
-	char folder[4200], number[32];
-	if (!digits || digits > 18 || name[digits] != ':') {
-		SAY("'%.40s' is no index. Hint: an index is named by its number and checksum", name);
-		return NULL;
-	}
-	snprintf(number, sizeof(number), "%.*s", (int)digits, name);
-	snprintf(folder, sizeof(folder), "%s/index/%s", home, number);
-	pthread_mutex_lock(&opening);
-	Index *index = opened;
-	while (index && (strcmp(index->name, number) || strcmp(index->seal, name + digits + 1))) {
-		index = index->next;
-	}
-	if (!index && (index = open_index(folder, message))) {
-		if (strcmp(index->seal, name + digits + 1)) {
-			SAY("the index %s is not of this catalogue. Hint: attach the catalogue-%s of the same home", folder, number);
-			close_index(index);
-			index = NULL;
-		} else {
-			snprintf(index->name, sizeof(index->name), "%s", number);
-			index->next = opened;
-			opened = index;
-			index->users++;
-			forget();
-			index->users--;
-		}
-	}
-	if (index) {
-		index->users++;
-	}
-	pthread_mutex_unlock(&opening);
-	return index;
-}
-
-void give_back(Index *index) {
-	pthread_mutex_lock(&opening);
-	index->users--;
-	pthread_mutex_unlock(&opening);
-}
-
-Room *take_room(Index *index) {
-	pthread_mutex_lock(&opening);
-	Room *room = index->spares ? index->spare[--index->spares] : NULL;
-	pthread_mutex_unlock(&opening);
-	size_t each = index->columns + 1;
-	if (!room && (room = calloc(1, sizeof(Room) + 4 * each * sizeof(uint32_t)))) {
-		room->counts = (uint32_t *)(room + 1);
-		room->met = room->counts + each;
-		room->kept = room->met + each;
-		room->tally = (Tally *)(room->kept + each);
-	}
-	return room;
-}
-
-void give_room(Index *index, Room *room, bool clean) {
-	pthread_mutex_lock(&opening);
-	bool kept = clean && index->spares < (int)(sizeof(index->spare) / sizeof(index->spare[0]));
-	if (kept) {
-		index->spare[index->spares++] = room;
-	}
-	pthread_mutex_unlock(&opening);
-	if (!kept) {
-		free(room);
-	}
-}
+/* places ------------------------------------------------------------------------------------------------------- */
 
 int64_t place_of(const Index *index, int64_t id) {
 	if (!index->columns) {

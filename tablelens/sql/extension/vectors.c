@@ -93,8 +93,22 @@ static void ask_one(const Index *index, Ask *ask) {
 	}
 }
 
-/* The columns that have the vectors that were found, all of each, until they are k. */
+/* The column of each vector that was found. */
 static void give_columns(const Index *index, Ask *ask) {
+	int64_t kept = 0;
+	for (int64_t i = 0; i < ask->count; i++) {
+		if (i + 8 < ask->count) {
+			__builtin_prefetch(index->placed + ask->found[i + 8].id);
+		}
+		uint32_t place = index->placed[ask->found[i].id];
+		ask->found[kept] = (Item){ask->found[i].key, place};
+		kept += place != NOWHERE;
+	}
+	ask->count = kept;
+}
+
+/* The columns that share the vectors that were found, all of each, until they are k. */
+static void give_all_columns(const Index *index, Ask *ask) {
 	int64_t taken = 0, columns = 0;
 	for (; taken < ask->count && columns < (int64_t)ask->k; taken++) {
 		for (uint32_t place = index->placed[ask->found[taken].id]; place != NOWHERE; place = index->twin[place]) {
@@ -125,7 +139,9 @@ void nearest(const Index *index, Ask *asks, size_t count) {
 		if (index->vectors && index->kind != IVF) {
 			ask_one(index, &asks[i]);
 		}
-		if (asks[i].count > 0) {
+		if (asks[i].count > 0 && index->kind == HNSW) {
+			give_all_columns(index, &asks[i]);
+		} else {
 			give_columns(index, &asks[i]);
 		}
 	}
