@@ -89,7 +89,7 @@ HEAD = """# What a lake is worth to a table
 
 Written by `benchmarks/augment.py`. {machine}
 Lift of cross-validated scores, folds by key, with intervals that hold for all candidates and judges of a task at once.
-`none` is the table alone; `random` as many tables as are recommended.
+`none` is the table alone; `random` as many tables as are recommended. Where no TransTab stands, trees judged alone.
 """
 
 
