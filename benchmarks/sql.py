@@ -45,6 +45,8 @@ from tablelens.sql.extension.build import build as build_extension
 
 MODES = ("equi", "auto")
 PEER = "SELECT column_id FROM peer.vectors ORDER BY array_cosine_distance(vector, ?::FLOAT[{}]) LIMIT 10"
+TOGETHER = """SELECT q.name, j.* FROM (SELECT unnest(?::VARCHAR[]) AS name) AS q,
+    LATERAL (FROM tablelens.joins(q.name, k := 10, mode := '{mode}')) AS j"""
 BATCH, BATCHES, BLOCK = 1000, 5, 20_000
 
 
@@ -147,27 +149,33 @@ def ask(home: Path, library: str, config: dict, few: list[str], many: list[str])
     found = {}
     for mode in MODES:
         asked = f"SELECT * FROM tablelens.joins(?, k := 10, mode := '{mode}')"
-        found[f"extension{{more}}_{mode}"] = timed(lambda name, q=asked: connection.execute(q, [name]).fetchall(), few)
         connection.execute(f"PREPARE {mode} AS {asked.replace('?', '$1')}")
-        found[f"prepared{{more}}_{mode}"] = timed(
-            lambda name, m=mode: connection.execute(f"EXECUTE {m}({literal(name)})").fetchall(), few
-        )
-        found[f"batch{{more}}_{mode}"] = batch(connection, mode, many)
+        together = TOGETHER.format(mode=mode)
+        ways = {
+            "extension": [lambda n=n, q=asked: connection.execute(q, [n]).fetchall() for n in few],
+            "prepared": [lambda n=n, m=mode: connection.execute(f"EXECUTE {m}({literal(n)})").fetchall() for n in few],
+            "batch": [lambda q=together: connection.execute(q, [many]).fetchall()],
+        }
+        taken = in_turns(ways, {"batch": len(many)})
+        found |= {f"{way}{{more}}_{mode}": figures for way, figures in taken.items()}
     return found
 
 
-def batch(connection, mode: str, names: list[str]) -> dict[str, float]:
-    """Milliseconds a query of one statement for many columns."""
-    asked = f"""SELECT q.name, j.* FROM (SELECT unnest(?::VARCHAR[]) AS name) AS q,
-        LATERAL (FROM tablelens.joins(q.name, k := 10, mode := '{mode}')) AS j"""
-    connection.execute(asked, [names]).fetchall()
-    walls, works = [], []
-    for _ in range(BATCHES):
-        wall, work = time.perf_counter(), time.process_time()
-        connection.execute(asked, [names]).fetchall()
-        walls.append((time.perf_counter() - wall) / len(names))
-        works.append((time.process_time() - work) / len(names))
-    return {"p50_ms": round(1e3 * float(np.median(walls)), 3), "cpu_ms": round(1e3 * float(np.median(works)), 3)}
+def in_turns(ways: dict[str, list], each: dict[str, int]) -> dict[str, dict[str, float]]:
+    """Median milliseconds a query, of wall clock and of processor time; a call of a way answers so many each, else 1.
+
+    Ways take turns, so that what else the machine does weighs on all of them alike.
+    """
+    times: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
+    for turn in range(BATCHES + 1):
+        for way, calls in ways.items():
+            for call in calls:
+                wall, work = time.perf_counter(), time.process_time()
+                call()
+                if turn:  # the first is to warm up
+                    times[way].append((time.perf_counter() - wall, time.process_time() - work))
+    medians = {way: 1e3 * np.median(np.array(taken), axis=0) / each.get(way, 1) for way, taken in times.items()}
+    return {way: {"p50_ms": round(float(p), 3), "cpu_ms": round(float(c), 3)} for way, (p, c) in medians.items()}
 
 
 def as_markdown(found: dict) -> str:
