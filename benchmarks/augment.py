@@ -89,9 +89,8 @@ HEAD = """# What a lake is worth to a table
 
 Written by `benchmarks/augment.py`. {machine}
 Lift of cross-validated scores, folds by key, with intervals that hold for all candidates and judges of a task at once.
-`none` is the table alone; `random` as many tables as are recommended. Where no TransTab stands, trees judged alone;
-on Managers and the UK's places a TransTab that learnt new columns for ten epochs had judged too and proved nothing
-(Managers: -0.027 [-0.100, +0.047]).
+`none` is the table alone; `random` as many tables as are recommended. Where no TransTab stands, figures are of trees
+alone.
 """
 
 

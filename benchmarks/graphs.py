@@ -19,6 +19,7 @@ from typing import Any
 
 import hnswlib
 import numpy as np
+from tablelens.probes.report.markdown import grid
 
 from tablelens.bench.machine import load, machine
 from tablelens.index import generation
@@ -33,7 +34,8 @@ CLOSE = 1e-4
 
 def no_way_out(graph: Any) -> int:
     """Elements that do not reach the one where searches begin, over the links of the ground level."""
-    state = graph.__getstate__()[0] if isinstance(graph.__getstate__(), tuple) else graph.__getstate__()
+    state = graph.__getstate__()
+    state = state[0] if isinstance(state, tuple) else state
     count, size = state["cur_element_count"], state["size_data_per_element"]
     records = np.asarray(state["data_level0"]).view(np.uint8).reshape(-1)[: count * size].reshape(count, size)
     most = 2 * SETTINGS["M"]
@@ -69,7 +71,7 @@ def measured(name: str, ef: int, ask: Callable[[], list[np.ndarray]], scores: np
     }  # fmt: skip
 
 
-def study(labels: np.ndarray, rows: np.ndarray, asked: np.ndarray) -> list[dict]:
+def study(rows: np.ndarray, asked: np.ndarray) -> list[dict]:
     """All graphs at all widths."""
     lengths, scores = np.linalg.norm(rows, axis=1), asked @ rows.T
     lifted = np.hstack([rows, np.sqrt(np.maximum(lengths.max() ** 2 - lengths**2, 0))[:, None]])
@@ -109,18 +111,16 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=500)
     given = parser.parse_args()
     index = generation.load(given.home).vectors
-    labels = index.labels()
-    rows = np.ascontiguousarray(index.vectors(labels))
+    rows = np.ascontiguousarray(index.vectors(index.labels()))
     drawn = np.random.default_rng(0).choice(len(rows), min(given.queries, len(rows)), replace=False)
     asked = rows[drawn] / np.maximum(np.linalg.norm(rows[drawn], axis=1, keepdims=True), 1e-9)
-    table = study(labels, rows, asked)
+    table = study(rows, asked)
     lines = [
         "# Graphs of a lake's vectors", "",
         f"{len(rows):,} vectors, {len(asked)} queries; "
         + "; ".join(f"{name} {value}" for name, value in machine().items()) + f"; load {load()}.", "",
         "`python benchmarks/graphs.py HOME`: see its text for what is measured.", "",
-        f"| {' | '.join(table[0])} |", "|---" * len(table[0]) + "|",
-        *(f"| {' | '.join(map(str, row.values()))} |" for row in table), "",
+        *grid(list(table[0]), [list(row.values()) for row in table]), "",
     ]  # fmt: skip
     (RESULTS / "graphs.md").write_text("\n".join(lines))
     print("\n".join(lines))

@@ -32,7 +32,8 @@ from row_data import NAMES, Data, Store, auc, interval, simple
 from tablelens.transtab import TransTabClassifier
 
 PAPER = {"incremental": row_paper.INCREMENTAL, "transfer": row_paper.TRANSFER}
-PAPER |= dict.fromkeys(("zero_shot", "zero_shot_cut"), row_paper.ZERO_SHOT)
+ZERO_SHOT = ("zero_shot", "zero_shot_cut")
+PAPER |= dict.fromkeys(ZERO_SHOT, row_paper.ZERO_SHOT)
 BASELINES = ("linear", "trees", "lightgbm")
 
 
@@ -134,13 +135,13 @@ ABOUT = {
 
 
 AGAINST = dict.fromkeys(("incremental", "transfer"), "ours less the best simple one")
-AGAINST |= dict.fromkeys(("zero_shot", "zero_shot_cut"), "ours less .5")
+AGAINST |= dict.fromkeys(ZERO_SHOT, "ours less .5")
 
 
 def against(task, runs):
     """Ours less the simple model with the highest mean, split by split, and its name; of zero-shot less .5, chance."""
     ours = np.array([run["ours"] for run in runs])
-    if task in ("zero_shot", "zero_shot_cut"):
+    if task in ZERO_SHOT:
         return ours - 0.5, ""
     best = max(BASELINES, key=lambda name: np.mean([run[name] for run in runs]))
     return ours - [run[best] for run in runs], f" ({best})"

@@ -84,12 +84,15 @@ class HnswIndex:
         names, lengths, known = np.asarray(labels, np.int64), np.linalg.norm(rows, axis=1), self._hashed()
         keys = [xxhash.xxh3_128_digest(row.tobytes()) for row in rows]
         order = np.argsort(-lengths, kind="stable").tolist()
-        fresh = {keys[i]: i for i in reversed(order) if keys[i] not in known}
-        new = [i for i in order if fresh.get(keys[i]) == i]
+        fresh: dict[bytes, int] = {}
+        for i in order:
+            if keys[i] not in known:
+                fresh.setdefault(keys[i], i)
+        new = list(fresh.values())
         self._make_room(len(new), float(lengths.max()))
         self.remove(names)
         removed = set(known.values()) - set(self._elements.tolist())
-        known.update(zip((keys[i] for i in new), range(len(known), len(known) + len(new)), strict=True))
+        known.update(zip(fresh, range(len(known), len(known) + len(fresh)), strict=True))
         elements = np.array([known[key] for key in keys], np.int64)
         for element in removed.intersection(elements.tolist()):
             self._graph.unmark_deleted(element)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from tablelens.discover.sql import literal
-from tablelens.profile.normalize import normalize
+from tablelens.profile.normalize import NUMBER_START, normalize
 
 SAMPLE = 2_000
 """Cells that a program is tried on …"""
@@ -38,8 +38,8 @@ DELIMITERS = ",;:|/-_.@ #\t"
 PUNCTUATION = r"""!"#$%&'()*+,./:;<=>?@[\]^_`{|}~-"""
 _NUMBER = re.compile(r"[+-]?[\d.,]+")
 _PUNCTUATION = "[ \t" + "".join("\\" + letter for letter in PUNCTUATION) + "]+"
-NUMERIC = frozenset("0123456789+-.")
 END = 3
+"""Letters of a value's end that tell whether a cell without an affix can be it."""
 LONGEST = 12
 """Letters of the longest first or last part that is tried."""
 
@@ -242,7 +242,7 @@ def _affixes(cells: Sequence[str], values: Collection[str], front: bool) -> list
 def _may_hold(cell: str, ends: Collection[str], front: bool) -> bool:
     """Whether what is left of a cell can be a value, told from its last letters, or its first ones."""
     value = normalize(cell)
-    if value is None or not cell.isascii() or (value[-1] if front else value[0]) in NUMERIC:
+    if value is None or not cell.isascii() or (value[-1] if front else value[0]) in NUMBER_START:
         return True  # of numbers and other scripts another spelling may be the value
     return any((value[-size:] if front else value[:size]) in ends for size in range(1, END + 1))
 

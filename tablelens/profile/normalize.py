@@ -32,7 +32,8 @@ CODES = 20
 CODES_SHARE = 0.9
 """… if they are at least this share of its distinct cells."""
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?|([+-]?)\.(\d+)", re.ASCII)
-_NUMBER_START = frozenset("0123456789+-.")
+NUMBER_START = frozenset("0123456789+-.")
+"""What a number can begin with, or end with."""
 
 
 def normalize(cell: str) -> str | None:
@@ -49,7 +50,7 @@ def spelled(cell: str) -> str:
     """A cell's normalised value, of a null word too: where NA is Namibia it is a value."""
     folded = cell.lower() if cell.isascii() else fold(cell)
     value = " ".join(folded.split())
-    return _number(value) if value[:1] in _NUMBER_START else value
+    return _number(value) if value[:1] in NUMBER_START else value
 
 
 def normalizer(cells: Collection[str]) -> Callable[[str], str | None]:

@@ -1,6 +1,6 @@
 """Many columns asked of the extension at once: in one statement, by many threads, of a plan that was made before."""
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pytest
@@ -28,11 +28,8 @@ def test_threads_and_many_columns_in_one_statement(attached, crawl, lake_folder,
         answers = [cursor.execute(asked).fetchall() for _ in range(3)]
         wrong.extend(answer for answer in answers if answer != wanted)
 
-    threads = [threading.Thread(target=ask, args=(connection.cursor(),)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(ask, [connection.cursor() for _ in range(4)]))
     assert wrong == []
 
 

@@ -1,7 +1,7 @@
 """The functions on a Python connection: the same answers as the lake's own, wherever they are asked."""
 
 import json
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pytest
@@ -133,11 +133,8 @@ def test_every_cursor_sees_them_and_none_is_disturbed(connection, crawled):
             if cursor.execute(ANSWER, [column, "auto"]).fetchall() != wanted[column]:
                 wrong.append(column)
 
-    threads = [threading.Thread(target=ask, args=(connection.cursor(),)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(ask, [connection.cursor() for _ in range(4)]))
     assert wrong == []
 
 
