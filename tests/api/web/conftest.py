@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tablelens.engines.base import InlineEngine
 from tablelens.lake import Lake
@@ -24,6 +24,7 @@ from tablelens.testing import make_lake
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 SECONDS = 15
+expect.set_options(timeout=SECONDS * 1000)
 HOSTILE_TABLE = '<img src=x onerror="document.title=1">.csv'
 HOSTILE_COLUMN = "<script>alert('column')</script>"
 HOSTILE_VALUE = '"><svg onload=alert(1)>'

@@ -28,17 +28,16 @@ def test_search_column_rows_and_verdict(page):
     hits = page.locator(".hit")
     hit = hits.first
     expect(hit).to_be_visible()
-    assert re.fullmatch(r"[<>]?\d+ %", hit.locator(".hit-sure b").inner_text())
-    assert hit.locator(".share-number").count() == 2
+    expect(hit.locator(".hit-sure b")).to_have_text(re.compile(r"^[<>]?\d+ %$"))
+    expect(hit.locator(".share-number")).to_have_count(2)
     hit.get_by_role("button", name="Why").click()
     expect(hit.get_by_text("Values that match")).to_be_visible()
-    assert "JOIN" in hit.get_by_label("SQL").inner_text()
+    expect(hit.get_by_label("SQL")).to_contain_text("JOIN")
     hit.get_by_role("button", name="Compare cell by cell").click()
     expect(hit.get_by_text(re.compile(r"Cell by cell \d+ % of the values match|Nothing to add"))).to_be_visible()
     hit.get_by_role("button", name="Run the join").click()
     expect(hit.get_by_role("region", name=re.compile("Rows of the join")).get_by_role("row")).not_to_have_count(0)
-    assert "hit=" in page.url
-    assert "rows=1" in page.url
+    expect(page).to_have_url(re.compile(r"hit=.*rows=1"))
     with page.expect_download() as saved:
         hit.get_by_role("button", name="Save as CSV").click()
     assert "customer_id" in saved.value.path().read_text("utf-8").splitlines()[0]
@@ -89,6 +88,7 @@ def test_path_between_two_tables_in_the_graph(page, ids):
     for field, typed in (("From a table", "orders"), ("To a table", "capitals")):
         page.get_by_role("combobox", name=field).fill(typed)
         page.get_by_role("option", name=re.compile(typed)).click()
+        expect(page.get_by_role("button", name="No path")).to_be_visible()  # the fields are drawn anew
     expect(page.locator(".path-list > li").first).to_contain_text("customers.csv")
     page.locator(".path-list summary").first.click()
     assert page.locator(".path-list pre").first.inner_text().count("JOIN") == 3
@@ -99,9 +99,9 @@ def test_path_between_two_tables_in_the_graph(page, ids):
     before = page.url
     page.keyboard.press("+")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/#/table/*")
+    expect(page.locator(".screen[data-screen=table]")).to_be_visible()
     page.go_back()
-    assert page.url == before
+    expect(page).to_have_url(before)
 
 
 def test_map_by_keys_and_by_kind(page, ids):
@@ -141,8 +141,9 @@ def test_from_search_to_rows_by_keys_alone(page):
     expect(page.get_by_role("row")).to_have_count(7)
     press = page.keyboard.press
     press("/")
-    page.keyboard.type("iso")
-    expect(page.get_by_role("option").first).to_be_visible()
+    with page.expect_response("**/v1/suggestions?q=iso&*"):  # what was offered for "i" is replaced
+        page.keyboard.type("iso")
+    expect(page.get_by_role("option").first).to_contain_text("iso")
     press("ArrowDown")
     press("Enter")
     expect(page.locator(".hit").first).to_be_visible()
@@ -153,6 +154,7 @@ def test_from_search_to_rows_by_keys_alone(page):
         if page.evaluate("document.activeElement.textContent") == "Why":
             break
     press("Enter")
+    expect(page.get_by_role("button", name="Run the join")).to_be_visible()
     for _ in range(10):
         press("Tab")
         if page.evaluate("document.activeElement.textContent") == "Run the join":
@@ -221,7 +223,8 @@ def test_nothing_serious_for_axe_and_no_overflow(page, ids, theme, width):
     found = []
     for screen in SCREENS:
         page.evaluate("hash => { location.hash = hash }", address_of(screen, ids)[1:])
-        expect(page.locator("main").get_by_role("heading").or_(page.get_by_role("alert")).first).to_be_visible()
+        place = page.locator(f".screen[data-screen={screen.partition('?')[0].partition('/')[0] or 'home'}]")
+        expect(place.get_by_role("heading").or_(place.get_by_role("alert")).first).to_be_visible()
         expect(page.locator("[aria-busy]")).to_have_count(0)
         if screen == "column":
             page.get_by_role("button", name="Why").first.click()
@@ -301,11 +304,14 @@ def until(page, expression):
 def test_back_returns_to_the_place_that_one_left(page, ids):
     page.set_viewport_size({"width": 400, "height": 500})
     page.goto(f"/#/column/{ids(ORDERS, 'customer_id')}")
+    expect(page.locator("[aria-busy]")).to_have_count(0)
     last = page.locator(".hit").last.get_by_role("link").first
     last.scroll_into_view_if_needed()
     until(page, "history.state?.scroll > 50")
     before = page.evaluate("scrollY")
+    left = page.url
     last.click()
+    expect(page).not_to_have_url(left)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     until(page, "scrollY === 0")
     page.go_back()
