@@ -121,8 +121,8 @@ def test_endless_items_are_taken_lazily(engine):
 
 
 def test_slow_items_do_not_hold_up_others(engine):
-    order = [item for item, _ in engine.map("lens_work:sleep", [0.8, 0.01, 0.02, 0.03])]
-    assert order[-1] in (0.8, 0.02, 0.03)
+    order = [item for item, _ in engine.map("lens_work:sleep", [3, 0.01, 0.02, 0.03])]
+    assert sorted(order) == [0.01, 0.02, 0.03, 3]
     assert order[0] == 0.01
 
 
@@ -132,18 +132,18 @@ def test_large_items_and_results(engine):
 
 
 def test_overtime():
-    with LocalEngine(2, seconds=0.5) as engine:
+    with LocalEngine(2, seconds=2) as engine:
         start = time.monotonic()
         results = dict(engine.map("lens_work:sleep", [0.01, 60, 0.02, 0.03, 0.04]))
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 30
         assert results.pop(60).reason == "timeout"
         assert all(item == result for item, result in results.items())
 
 
 def test_time_that_the_caller_takes_is_not_the_workers():
-    with LocalEngine(1, seconds=0.4) as engine:
-        for item, result in engine.map("lens_work:sleep", [0.1, 0.1, 0.1]):
-            time.sleep(0.6)
+    with LocalEngine(1, seconds=1) as engine:
+        for item, result in engine.map("lens_work:sleep", [0.01, 0.02]):
+            time.sleep(1.2)
             assert item == result
 
 
@@ -237,7 +237,7 @@ def test_closing_the_results_kills_busy_workers(engine):
     pids = [worker.process.pid for worker in engine._pool]
     start = time.monotonic()
     results.close()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
     assert not any(map(alive, pids))
     assert run(engine, "double", [1]) == [(1, 2)]
 
@@ -295,7 +295,7 @@ def test_workers_end_with_their_engine(tmp_path, end):
         time.sleep(0.3)
         script.send_signal(end)
         script.wait(10)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while any(map(alive, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(alive, pids))
