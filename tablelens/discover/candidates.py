@@ -116,7 +116,7 @@ def cosine_to(query: Query, places: Ids) -> Floats:
     has = query.view.embedded[places]
     if has.any():
         vectors = generation.vectors.vectors(generation.ids[places[has]])
-        cosine[has] = vectors @ query.vector / np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
+        cosine[has] = np.vecdot(vectors, query.vector) / np.maximum(np.linalg.norm(vectors, axis=1), 1e-9)
     return cosine
 
 
@@ -139,7 +139,7 @@ def _by_vector(query: Query, request: Request, allowed: Allowed, wanted: int) ->
     share = allowed.share()
     if share < RARE and len(few := allowed.embedded()) <= WEIGHED:
         labels = generation.ids[few]
-        scores = generation.vectors.vectors(labels) @ query.vector
+        scores = np.vecdot(generation.vectors.vectors(labels), query.vector)
     else:
         labels, scores = _nearest(query, query.vector, allowed, wanted, share)
     if request.mode == "semantic":  # by angle: a candidate's size says nothing of its meaning
