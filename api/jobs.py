@@ -198,6 +198,8 @@ class Jobs:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", program, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=LINE
         )
+        if job.cancelled:  # while the process was made
+            self.cancel(job)
         try:
             assert self._process.stdout is not None
             async for line in self._process.stdout:

@@ -20,6 +20,10 @@ from tablelens.testing import make_lake
 HOST = "testserver.local"
 SECRET = "zebrafish"
 """A word that is in every name and many cells of the lake that not everybody may read."""
+PATIENCE = 200
+"""Seconds after which a test takes what it waits for as lost, however busy the machine is."""
+USUAL = {"rate_per_minute": 0, "query_seconds": PATIENCE}
+"""Settings of a service whose limits are not what is tested."""
 
 
 class Client(TestClient):
@@ -42,7 +46,7 @@ class Client(TestClient):
 
 def serve(home, key=None, **settings):
     """A client of a service over a home; ``key`` is sent with each request."""
-    made = Client(create_app(home, Settings(**({"rate_per_minute": 0} | settings)), hosts=[HOST]))
+    made = Client(create_app(home, Settings(**(USUAL | settings)), hosts=[HOST]))
     if key:
         made.headers["Authorization"] = f"Bearer {key}"
     return made
@@ -51,7 +55,7 @@ def serve(home, key=None, **settings):
 @contextmanager
 def at_a_port(home, **settings):
     """The address of a real server over a home."""
-    app = create_app(home, Settings(**({"rate_per_minute": 0} | settings)))
+    app = create_app(home, Settings(**(USUAL | settings)))
     config = uvicorn.Config(app, port=0, http=Patient, log_config=None, access_log=False, timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -68,7 +72,8 @@ def at_a_port(home, **settings):
 
 def ended(client, where):
     """A job when it is over."""
-    for _ in range(1200):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         job = client.get(where).json()
         if job["state"] not in ("waiting", "running"):
             return job

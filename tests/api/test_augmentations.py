@@ -18,7 +18,7 @@ from tablelens.testing import make_lake
 
 from .conftest import SECRET, at_a_port, ended, serve
 
-TREES = {"judge": "trees", "budget": 60}
+TREES = {"judge": "trees", "budget": 600}
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +149,7 @@ def test_no_rows_were_indexed(client):
 def test_the_client_has_both(home, keys):
     with at_a_port(home) as address, Remote(address, keys["open"]) as remote:
         steps = []
-        report = remote.augment("sales", "sold", rows=False, budget=60, told=steps.append)
+        report = remote.augment("sales", "sold", rows=False, budget=600, told=steps.append)
         assert report["recommended"] == ["towns.csv"]
         mine = remote.similar_rows("sales", 3, k=4)
         assert mine == Lake.open(home).only(["open"]).similar_rows("sales", 3, k=4)

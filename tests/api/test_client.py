@@ -9,7 +9,7 @@ from tablelens.errors import AccessDenied, LimitReached, UnknownColumn, Unreacha
 from tablelens.testing import make_lake
 from tests.conftest import CODES, COUNTRIES
 
-from .conftest import at_a_port
+from .conftest import PATIENCE, at_a_port
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_nobody_there():
 def test_a_crawl_over_http(home, tmp_path):
     folder = make_lake(tmp_path / "shop", {"a.csv": {"id": [f"N-{i}" for i in range(30)]}})
     seen = []
-    with at_a_port(home) as address, Client(address, timeout=120) as remote:
+    with at_a_port(home) as address, Client(address, timeout=PATIENCE) as remote:
         report = remote.crawl(folder, progress=seen.append)
         assert (report.lake, report.tables, report.failed) == ("shop", 1, ())
         assert seen

@@ -1,5 +1,6 @@
 """Crawls as jobs, in processes of their own."""
 
+import asyncio
 import json
 
 import httpx
@@ -8,7 +9,7 @@ from tablelens.api.keys import KeyRing
 
 from tablelens.testing import make_lake
 
-from .conftest import at_a_port, ended, serve
+from .conftest import PATIENCE, at_a_port, ended, serve
 
 NUMBERS = [f"N-{i}" for i in range(40)]
 
@@ -56,11 +57,16 @@ def test_the_same_key_is_the_same_crawl(home, folder):
 
 def test_crawls_wait_in_line_and_can_be_cancelled(home, folder):
     with serve(home, max_jobs=2) as client:
+        wake = client.app.state.service.crawls._wake
+        wake.set = lambda: None  # the first is not done before the third is asked for
         first, second = (client.post("/v1/crawls", json={"path": str(folder)}).json()["id"] for _ in range(2))
         third = client.post("/v1/crawls", json={"path": str(folder)})
         assert (third.status_code, third.json()["limit"]) == (503, "max_jobs")
         for _ in range(2):  # a second time changes nothing
             assert client.delete(f"/v1/crawls/{second}").json()["state"] == "cancelled"
+        del wake.set
+        with client.portal() as portal:
+            portal.call(wake.set)
         client.delete(f"/v1/crawls/{first}")
         assert ended(client, f"/v1/crawls/{first}")["state"] in ("cancelled", "done")
         again = client.post("/v1/crawls", json={"path": str(folder)}).headers["location"]
@@ -79,12 +85,27 @@ def test_a_crawl_that_fails_says_why(home, folder, tmp_path):
 def test_news_of_a_crawl_end_with_the_key(own_home):
     ring = KeyRing(own_home)
     text, key = ring.make("gone", ["admin"])
-    with at_a_port(own_home) as address, httpx.Client(headers={"Authorization": f"Bearer {text}"}) as client:
-        client.base_url = address
+    with at_a_port(own_home) as address, httpx.Client(timeout=PATIENCE) as client:
+        client.base_url, client.headers["Authorization"] = address, f"Bearer {text}"
         id_ = client.post("/v1/crawls", json={"lake": "tiny"}).json()["id"]
-        with client.stream("GET", f"/v1/crawls/{id_}/events", timeout=60) as stream:
+        with client.stream("GET", f"/v1/crawls/{id_}/events") as stream:
             lines = stream.iter_lines()
             assert next(lines).startswith("id:")
             ring.revoke(key.id)
             list(lines)  # ends, or this would wait for ever
         assert client.get(f"/v1/crawls/{id_}").status_code == 401
+
+
+def test_a_crawl_cancelled_while_its_process_is_made_does_not_run(home, folder, monkeypatch):
+    make = asyncio.create_subprocess_exec
+
+    async def cancelled_meanwhile(*command, **pipes):
+        process = await make(*command, **pipes)
+        crawls = client.app.state.service.crawls
+        crawls.cancel(crawls.all()[0])
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", cancelled_meanwhile)
+    with serve(home) as client:
+        where = client.post("/v1/crawls", json={"path": str(folder)}).headers["location"]
+        assert ended(client, where)["state"] == "cancelled"

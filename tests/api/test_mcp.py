@@ -17,7 +17,7 @@ from tablelens.engines.base import InlineEngine
 from tablelens.lake import Lake
 from tablelens.testing import make_lake
 
-from .conftest import SECRET, at_a_port
+from .conftest import PATIENCE, SECRET, at_a_port
 
 pytestmark = pytest.mark.anyio
 TOOLS = [
@@ -50,7 +50,7 @@ def address(two_lakes, keys):
 async def over_http(address, key=None, mode="auto"):
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=60) as http,
+        httpx2.AsyncClient(headers=headers, timeout=PATIENCE) as http,
         McpClient(streamable_http_client(f"{address}/mcp", http_client=http), mode=mode) as client,
     ):
         yield client
@@ -95,7 +95,7 @@ async def test_each_tool_answers(address, keys):
 
 
 async def test_a_key_is_needed_and_reaches_as_far_as_it_does(address, keys):
-    answer = httpx2.post(f"{address}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    answer = httpx2.post(f"{address}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, timeout=PATIENCE)
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
     async with over_http(address, keys["tiny"]) as client:
         everything = [

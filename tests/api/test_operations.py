@@ -19,7 +19,7 @@ from tablelens.errors import CatalogLocked
 from tablelens.lake import Lake
 from tablelens.testing import make_lake
 
-from .conftest import at_a_port, serve
+from .conftest import PATIENCE, at_a_port, serve
 
 NUMBERS = [f"N-{i}" for i in range(40)]
 
@@ -55,16 +55,16 @@ def test_one_server_a_home_and_a_graceful_end(crawled_static, port):
     first = start(crawled_static, "--port", port)
     try:
         address = address_of(first)
-        assert httpx.get(f"{address}/readyz").status_code == 200
+        assert httpx.get(f"{address}/readyz", timeout=PATIENCE).status_code == 200
         second = start(crawled_static, "--port", "1")
-        _, said = second.communicate(timeout=60)
+        _, said = second.communicate(timeout=PATIENCE)
         assert second.returncode == 8
         assert f"served already by process {first.pid} at {address}/" in said
 
-        with httpx.stream("GET", f"{address}/v1/tables") as open_answer:
+        with httpx.stream("GET", f"{address}/v1/tables", timeout=PATIENCE) as open_answer:
             first.send_signal(signal.SIGTERM)
             assert open_answer.read()  # what was begun is finished
-        out, logs = first.communicate(timeout=30)
+        out, logs = first.communicate(timeout=PATIENCE)
         assert (first.returncode, out) in [(0, ""), (-signal.SIGTERM, "")]
         assert "Traceback" not in logs
     finally:
@@ -81,7 +81,7 @@ def test_a_port_that_is_taken_is_said_so(crawled_static):
         some.bind(("127.0.0.1", 0))
         some.listen()
         process = start(crawled_static, "--port", str(some.getsockname()[1]))
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert "is the port taken?" in said
 
@@ -91,11 +91,11 @@ def test_no_request_fails_while_generations_change(tmp_path, crawl):
     folder = make_lake(tmp_path / "shop", {"a.csv": {"id": NUMBERS}, "b.csv": {"ref": NUMBERS[:30]}})
     lake, _ = crawl(folder)
     with at_a_port(lake.home) as address:
-        column = httpx.get(f"{address}/v1/columns", params={"name": "b.ref"}).json()["id"]
+        column = httpx.get(f"{address}/v1/columns", params={"name": "b.ref"}, timeout=PATIENCE).json()["id"]
         statuses, generations, stop = [], set(), threading.Event()
 
         def ask():
-            with httpx.Client() as client:
+            with httpx.Client(timeout=PATIENCE) as client:
                 while not stop.is_set():
                     answer = client.get(f"{address}/v1/columns/{column}/joins")
                     statuses.append(answer.status_code)
@@ -170,9 +170,9 @@ def test_a_crawl_by_hand_says_who_writes(own_home):
 def test_logs_are_json_lines_with_the_requests_id(crawled_static, port):
     process = start(crawled_static, "--port", port)
     address = address_of(process)
-    httpx.get(f"{address}/v1/tables", headers={"X-Request-ID": "my-id"})
+    httpx.get(f"{address}/v1/tables", headers={"X-Request-ID": "my-id"}, timeout=PATIENCE)
     os.kill(process.pid, signal.SIGTERM)
-    _, logs = process.communicate(timeout=30)
+    _, logs = process.communicate(timeout=PATIENCE)
     lines = [json.loads(line) for line in logs.splitlines() if line.startswith("{")]
     mine = next(line for line in lines if line.get("request_id") == "my-id")
     assert (mine["route"], mine["status"], mine["level"]) == ("/v1/tables", 200, "info")

@@ -6,6 +6,8 @@ import pyarrow as pa
 import pytest
 from tablelens.api.rows import as_lists
 
+from .conftest import PATIENCE
+
 
 def test_alive_and_ready(client):
     assert client.found("/livez") == client.found("/readyz") == {"status": "ok"}
@@ -138,7 +140,8 @@ def test_paths(client):
     assert best["sql"].count("JOIN") == 3
 
 
-def test_the_graph(client):
+def test_the_graph(client, monkeypatch):
+    monkeypatch.setattr("tablelens.api.paths.GRAPH_SECONDS", PATIENCE)
     whole = client.found("/v1/graph")
     assert whole["complete"] is True
     assert len(whole["nodes"]) == 5

@@ -8,7 +8,7 @@ from schemathesis import checks
 from tablelens.api import create_app
 from tablelens.api.document import operations
 
-from .conftest import SECRET, at_a_port
+from .conftest import PATIENCE, SECRET, at_a_port
 
 CHECKS = (
     checks.not_a_server_error, checks.status_code_conformance, checks.content_type_conformance,
@@ -63,7 +63,7 @@ def test_each_failure_has_the_one_shape(document, address):
             if getattr(item, method, None) is None or path in ("/livez", "/readyz"):
                 continue
             answer = requests.request(
-                method, address + path.replace("{row}", "0").replace("{", "").replace("}", ""), timeout=30
+                method, address + path.replace("{row}", "0").replace("{", "").replace("}", ""), timeout=PATIENCE
             )
             problem = answer.json()
             assert answer.status_code == problem["status"] == 401, path
@@ -78,7 +78,7 @@ def asked_often(operation, examples, headers, texts):
     )  # fmt: skip
     @given(case=operation.as_strategy())
     def ask(case):
-        answer = case.call(headers=headers)
+        answer = case.call(headers=headers, timeout=PATIENCE)
         texts.append(answer.text)
         case.validate_response(answer, checks=CHECKS)
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from tablelens.api.tracing import ASKED, traced
 
-from .conftest import at_a_port
+from .conftest import PATIENCE, at_a_port
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def collector(monkeypatch):
 
 def test_each_request_is_a_span(collector, crawled):
     with at_a_port(crawled.home) as address:
-        assert httpx.get(f"{address}/v1/tables").status_code == 200
-        assert httpx.get(f"{address}/readyz").status_code == 200
+        assert httpx.get(f"{address}/v1/tables", timeout=PATIENCE).status_code == 200
+        assert httpx.get(f"{address}/readyz", timeout=PATIENCE).status_code == 200
     paths, bodies = zip(*collector, strict=True)
     assert set(paths) == {"/v1/traces"}
     assert b"tablelens" in b"".join(bodies)

@@ -319,7 +319,7 @@ def test_the_home_is_the_one_given_then_the_variable_then_the_nearest_upward(run
 def program(*arguments, **options):
     command = [Path(sys.executable).with_name("tablelens"), *arguments]
     pipes = {"capture_output": True} | options
-    return subprocess.run(list(map(str, command)), timeout=100, **pipes)
+    return subprocess.run(list(map(str, command)), timeout=250, **pipes)
 
 
 def test_the_console_script(folder, home):

@@ -452,7 +452,7 @@ def test_a_second_crawl_is_told_who_crawls(lake, folder):
     with Catalog(lake.home / "catalog.duckdb"):
         command = [sys.executable, "-m", "tablelens", "--home", str(lake.home), "crawl", str(folder)]
         command += ["--encoder", "deepjoin-static"]  # another process knows no encoder of the tests
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=250)
         assert (done.returncode, done.stdout) == (8, "")
         assert f"is being written by process {os.getpid()}" in done.stderr
         assert len(lake.joins("a.x").hits) == 1

@@ -69,7 +69,7 @@ def test_formats_that_are_not_read_are_counted_and_never_opened(lake, folder):
     report = crawl(lake, folder)
     assert (report.passed, report.failed, report.tables) == ({"format": 5}, (), 2)
     command = [sys.executable, "-m", "tablelens", "-q", "--home", lake.home.parent / "other", "crawl", folder]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=100)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=250)
     assert (done.returncode, done.stderr.strip()) == (0, "passed over: 5 files of a format that is not read"), done
 
 
@@ -208,7 +208,7 @@ def test_killed_while_it_collects(lake, folder, left):
     gc = (sys.executable, "-m", "tablelens", "--home", lake.home, "gc")
     killed(*gc, ready=lambda: len([n for n in generation.generations(lake.home) if n < 5]) <= min(left, len(old) - 1))
     assert (set(found(Lake.open(lake.home), "a.x")), generation.current(lake.home)) == (before, 5)
-    done = subprocess.run(list(map(str, gc)), capture_output=True, text=True, timeout=100)
+    done = subprocess.run(list(map(str, gc)), capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr
     assert set(found(Lake.open(lake.home), "a.x")) == before
     assert crawl(lake, folder).read == 0
@@ -243,7 +243,7 @@ def test_killed_while_it_migrates(lake, folder, statements):
     crawl(lake, folder)
     path = lake.home / "catalog.duckdb"
     command = [sys.executable, "-c", MIGRATION, str(path), str(statements)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=250)
     assert done.returncode == -signal.SIGKILL, done.stderr
     with Catalog(path) as catalog:
         assert catalog.arrow("SELECT count(*) AS n FROM columns")["n"].to_pylist() == [3]
@@ -286,7 +286,7 @@ def test_another_time_zone_changes_nothing(lake, folder, monkeypatch):
     try:
         assert crawl(lake, folder).read == 0
         command = [sys.executable, "-m", "tablelens", "--home", str(lake.home), "status", "--json"]
-        told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout)
+        told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=250).stdout)
         assert abs(time.time() - time.mktime(time.strptime(told["lakes"][0]["crawled"], "%Y-%m-%dT%H:%M:%SZ"))) < 1e6
     finally:
         monkeypatch.undo()

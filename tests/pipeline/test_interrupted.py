@@ -106,6 +106,7 @@ POINTS = (
 )
 
 
+@pytest.mark.timeout(900)  # a dozen crawls and as many programs
 @pytest.mark.parametrize("points", [POINTS[:6], pytest.param(POINTS, marks=pytest.mark.slow)], ids=len)
 def test_killed_when_a_file_appears(tmp_path, points):
     """In a first crawl and in a later one by turns."""
@@ -178,7 +179,7 @@ main(sys.argv[1:])
 def test_ctrl_c_keeps_what_was_done(tmp_path, home):
     folder = write(tmp_path / "lake")
     command = [sys.executable, "-c", CTRL_C, "-q", "--home", str(home), "crawl", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, start_new_session=True, timeout=250)
     assert (done.returncode, done.stdout) == (130, ""), done.stderr
     assert done.stderr.strip().startswith("interrupted")
     assert "Traceback" not in done.stderr
@@ -191,7 +192,7 @@ def test_two_crawls_at_once(tmp_path, home):
     folder = write(tmp_path / "lake")
     both = [start(home, folder) for _ in range(2)]
     for process in both:
-        process.communicate(timeout=100)
+        process.communicate(timeout=250)
     codes = sorted(process.returncode for process in both)
     assert codes in ([0, 0], [0, 8])
     assert_sound(home, folder, tmp_path / "fresh")
@@ -206,7 +207,7 @@ def test_no_room_to_write(tmp_path, home, limit):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     process = start(home, folder, preexec_fn=no_room)
-    said, trouble = process.communicate(timeout=100)
+    said, trouble = process.communicate(timeout=250)
     assert (process.returncode, said) == (8, ""), trouble
     assert "Traceback" not in trouble
     assert trouble.startswith("Error: cannot")
@@ -218,6 +219,6 @@ def test_a_home_that_cannot_be_written(tmp_path):
     folder = write(tmp_path / "lake", files=1)
     Path(tmp_path / "file").touch()
     process = start(tmp_path / "file" / "home", folder)
-    said, trouble = process.communicate(timeout=100)
+    said, trouble = process.communicate(timeout=250)
     assert (process.returncode, said) == (8, ""), trouble
     assert "Traceback" not in trouble

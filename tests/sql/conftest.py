@@ -31,7 +31,7 @@ def under_duckdb_2():
     def run(script, *arguments):
         command = [sys.executable, str(HERE / script), *map(str, arguments)]
         done = subprocess.run(
-            command, env=os.environ | {"PYTHONPATH": str(OTHER_DUCKDB)}, capture_output=True, text=True, timeout=120
+            command, env=os.environ | {"PYTHONPATH": str(OTHER_DUCKDB)}, capture_output=True, text=True, timeout=250
         )
         return done.returncode, done.stdout + done.stderr
 

@@ -40,7 +40,7 @@ def test_load_under_another_duckdb(extension, crawled, version):
         str(extension),
     ]
     done = subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, timeout=120
+        command, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, timeout=250
     )
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -64,7 +64,7 @@ def test_load_in_node(extension, crawled, tmp_path):
     asked = "SELECT \"table\", containment FROM tablelens.joins('shop/orders.customer_id', mode := 'equi')"
     environment = os.environ | {"NODE_PATH": str(NODE / "node_modules"), "TABLELENS_HOME": str(crawled.home)}
     command = ["node", str(tmp_path / "ask.js"), str(extension), snapshot, asked]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
     assert json.loads(done.stdout) == [["shop/customers.csv", 1]], done.stderr
 
 
@@ -92,5 +92,5 @@ os._exit(0)
 """
     # DuckDB remembers a repository in the home folder of the user, which a test has to leave alone
     environment = os.environ | {"PYTHONPATH": str(folder), "TABLELENS_HOME": str(crawled.home), "HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=250)
     assert "[('strasse',)]" in done.stdout, done.stdout + done.stderr
