@@ -23,6 +23,18 @@ CODES = [
     *("AT", "BE", "CL", "DK", "EE", "FR", "DE", "HU", "IT", "JP"),
     *("KE", "LV", "MX", "NO", "OM", "PE", "QA", "RO", "ES", "TG"),
 ]
+
+
+def crowd():
+    """Tables of a lake: 18 with the same names, one of them with their codes, three with codes."""
+    parts = ("North", "South", "East", "West", "New")
+    names = [f"{part} {name}" for part in parts for name in COUNTRIES]
+    codes = [part[0] + code for part in parts for code in CODES]
+    sales = {f"sales{i:02}.csv": {"country": names, "amount": list(range(100))} for i in range(17)}
+    offices = {f"office{i}.csv": {"code": codes * 2, "desk": [f"desk {j}" for j in range(200)]} for i in range(3)}
+    return {"names.csv": {"country": names, "code": codes}} | sales | offices
+
+
 CAPITALS = [
     *("Vienna", "Brussels", "Santiago", "Copenhagen", "Tallinn", "Paris", "Berlin", "Budapest", "Rome", "Tokyo"),
     *("Nairobi", "Riga", "Mexico City", "Oslo", "Muscat", "Lima", "Doha", "Bucharest", "Madrid", "Lomé"),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +32,11 @@ DETOUR = 0.6
 """What a join by meaning counts beside a direct one, in mode auto …"""
 NUMBERS = 0.7
 """… and one over numbers beside one over text."""
+TENTH, EVERY = 10, 5
+"""In mode auto the tenth place and every fifth after it are kept for joins by meaning, where direct ones would fill the
+list: codes and names have hundreds of columns of their own kind in a large lake …"""
+SURE = 0.85
+"""… if they are as probable as this."""
 Floats = npt.NDArray[np.float64]
 
 
@@ -166,8 +171,12 @@ def _rank(
         score = score + len(score) * np.isin(found.places, [place for place, joins in judged.items() if joins])
     # columns that are alike may differ in the last bits, by where they lay in a product of matrices: that is a tie
     order = np.lexsort((query.view.order[found.places], -found.counted.jaccard, -np.round(score, 6)))
+    direct = found.counted.containment >= DIRECT
     if request.mode == "semantic":
-        order = _alternating(order, found.counted.containment[order] >= DIRECT)
+        order = _alternating(order, direct[order])
+    elif request.mode == "auto":
+        order = order[probability[order] >= request.threshold]
+        order = _with_detours(order, ~direct & (probability >= SURE))
     shown = found.cosine if request.mode == "deepjoin" else score
     return Ranked(found.take(order), shown[order], probability[order])
 
@@ -219,6 +228,18 @@ def _alternating(order: Ids, direct: npt.NDArray[np.bool_]) -> Ids:
     return order[np.argsort(rank, kind="stable")]
 
 
+def _with_detours(order: Ids, sure: npt.NDArray[np.bool_]) -> Ids:
+    """An order whose kept places go to the first of those that are ``sure``, as long as there are any."""
+    ranked, behind = order.tolist(), deque(np.flatnonzero(sure[order]).tolist())
+    for place in range(TENTH - 1, len(ranked), EVERY):
+        while behind and behind[0] < place:
+            behind.popleft()
+        if not behind:
+            break
+        ranked.insert(place, ranked.pop(behind.popleft()))
+    return np.array(ranked, np.int64)
+
+
 def _judge(probability: Floats, places: Ids, judged: Mapping[int, bool]) -> Floats:
     """Probabilities, 1 or 0 where a person said so."""
     if not judged:
@@ -239,13 +260,10 @@ def _shown(view: LakeView, ranked: Ranked, request: Request) -> list[int]:
     shown: list[int] = []
     of_table: Counter[int] = Counter()
     places = ranked.candidates.places
-    sure = ranked.probability >= (request.threshold if request.mode == "auto" else -1)
-    likely = np.flatnonzero(sure)
-    order = iter(likely.tolist())
+    order: Iterable[int] = range(len(places))
     if request.diversity:
-        relevance = np.asarray(np.round(np.nan_to_num(ranked.score[likely]), 6), np.float64)
-        chosen = diversified(view, places[likely], relevance, request.diversity)
-        order = (int(likely[i]) for i in chosen)
+        relevance = np.asarray(np.round(np.nan_to_num(ranked.score), 6), np.float64)
+        order = diversified(view, places, relevance, request.diversity)
     for i in order:
         table = int(view.table_ids[places[i]])
         if len(shown) == request.k:

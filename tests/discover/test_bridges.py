@@ -7,12 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tablelens.discover.bridges import VALUES, bridged, find_forms
+from tablelens.discover.joins import EVERY, SURE, TENTH, _with_detours
 from tablelens.discover.query import query_of_place
 from tablelens.engines.base import InlineEngine
 from tablelens.index.alignments import Alignments
 from tablelens.lake import Lake
 from tablelens.testing import make_lake
-from tests.conftest import CODES, COUNTRIES
+from tests.conftest import CODES, COUNTRIES, crowd
 
 SPANISH = [f"{name}a" for name in COUNTRIES]
 TABLES = {
@@ -45,6 +46,43 @@ def test_names_reach_codes_and_codes_reach_names(lake, mode):
     assert back.evidence.bridge.coverage == pytest.approx(0.9)  # two codes have no sale
     assert ("Austria", "AT") in there.evidence.bridge.examples or there.evidence.bridge.examples
     assert all(COUNTRIES.index(name) == CODES.index(code) for name, code in there.evidence.bridge.examples)
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory):
+    """More columns of the same names than a list holds, and a bridge from them to codes."""
+    lake = Lake.open(tmp_path_factory.mktemp("crowded") / "home", encoder="deepjoin-static")
+    lake.crawl(make_lake(tmp_path_factory.mktemp("crowded") / "lake", crowd()), engine=InlineEngine())
+    return lake
+
+
+def test_among_many_direct_joins_places_are_kept_for_sure_joins_by_meaning(crowded):
+    hits = crowded.joins("sales00.country", k=30).hits
+    codes = [place for place, hit in enumerate(hits, 1) if hit.column.column == "code"]
+    assert codes == [10, 15, 20, 21]  # what is left of them stands at the end
+    assert min(hits[place - 1].probability for place in codes) > SURE
+    for k in (5, 10, 16):
+        assert crowded.joins("sales00.country", k=k).hits == hits[:k]
+    assert not any(hit.evidence.bridge for hit in crowded.joins("sales00.country", k=18, mode="equi").hits)
+
+
+def test_a_threshold_counts_before_places_are_kept(crowded):
+    hits = crowded.joins("sales00.country", k=30, threshold=0.95).hits
+    assert len(hits) == 17
+    assert {hit.column.column for hit in hits} == {"country"}
+
+
+@given(st.integers(0, 60), st.data())
+def test_no_hit_is_lost_or_overtaken_by_its_like_where_places_are_kept(size, data):
+    order = data.draw(st.permutations(range(size)))
+    sure = np.array(data.draw(st.lists(st.booleans(), min_size=size, max_size=size)), bool)
+    made = _with_detours(np.array(order, np.int64), sure).tolist()
+    for mark in (True, False):
+        assert [i for i in made if sure[i] == mark] == [i for i in order if sure[i] == mark]
+    for place in range(TENTH - 1, size, EVERY):
+        assert sure[made[place]] or not sure[made[place:]].any()
+    first = next((place for place in range(TENTH - 1, size, EVERY) if not sure[order[place]]), size)
+    assert made[:first] == list(order[:first])
 
 
 def test_bridges_make_up_for_each_other(lake):

@@ -5,7 +5,8 @@
 
 #include "search.h"
 
-static const double DETOUR = 0.6, NUMBERS = 0.7;
+static const double DETOUR = 0.6, NUMBERS = 0.7, SURE = 0.85;
+enum { TENTH = 10, EVERY = 5 };
 
 static double logistic(const double *weights, const double *signs, int count) {
 	double sum = weights[0];
@@ -113,6 +114,36 @@ static bool alternate(Search *s) {
 		s->hits = turned;
 	}
 	return turned != NULL;
+}
+
+static bool sure_detour(const Hit *hit) {
+	return hit->containment < DIRECT && hit->probability >= SURE;
+}
+
+/* The tenth place and every fifth after it are kept for the first of the sure joins by meaning, as long as there are any. */
+static bool with_detours(Search *s) {
+	Hit *merged = malloc((size_t)(s->count + 1) * sizeof(Hit));
+	int64_t base = 0, sure = 0; /* the next that is not merged yet, and the next of those that are sure */
+	for (int64_t put = 0; merged && put < s->count; put++) {
+		while (sure < s->count && !sure_detour(&s->hits[sure])) {
+			sure++;
+		}
+		while (base < sure && sure_detour(&s->hits[base])) { /* was merged before its turn */
+			base++;
+		}
+		bool kept = put >= TENTH - 1 && (put - TENTH + 1) % EVERY == 0 && sure < s->count;
+		if (kept || base == sure) {
+			base += base == sure;
+			merged[put] = s->hits[sure++];
+		} else {
+			merged[put] = s->hits[base++];
+		}
+	}
+	if (merged) {
+		free(s->hits);
+		s->hits = merged;
+	}
+	return merged != NULL;
 }
 
 double rounded(double value, int digits) {
@@ -227,10 +258,14 @@ bool rank(Search *s) {
 	bool alone = request->pair >= 0;
 	score(s);
 	sort(s->hits, (size_t)s->count, sizeof(Hit), by_score, s->index);
+	bool room = true;
 	if (request->mode == AUTO && !alone) {
 		drop_unlikely(s);
+		room = with_detours(s);
+	} else if (request->mode == SEMANTIC) {
+		room = alternate(s);
 	}
-	if ((request->mode == SEMANTIC && !alternate(s)) || (request->diversity > 0 && !alone && !diversify(s))) {
+	if (!room || (request->diversity > 0 && !alone && !diversify(s))) {
 		SAY_TO(s, NO_MEMORY);
 		return false;
 	}
