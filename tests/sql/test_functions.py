@@ -9,6 +9,7 @@ from litestar.testing import TestClient
 from tablelens.api import create_app
 
 from tablelens.cli import main
+from tablelens.discover.candidates import DIRECT
 from tablelens.discover.joins import MODES
 from tablelens.engines.base import InlineEngine
 from tablelens.errors import IndexFault, NoLake, UsageError
@@ -107,6 +108,19 @@ def test_the_scan_of_the_snapshot_answers_as_the_lake_does(crawled, column, mode
             strict=True,
         ):
             assert mine == pytest.approx(theirs, abs=2e-4, nan_ok=True)
+
+
+def test_the_scan_ranks_joins_that_are_not_direct_as_the_lake_does(crawl, lake_folder):
+    lake, report = crawl(lake_folder)
+    asked, indirect = ANSWER.replace("k := 5", "k := 5, threshold := 0.0"), 0
+    with duckdb.connect() as attached:
+        attached.execute(f"ATTACH '{lake.home}/catalog-{report.generation}.duckdb' AS tablelens (READ_ONLY)")
+        for column in (f"t{number}.code" for number in range(16)):
+            theirs = by_lake(lake, column, "auto", threshold=0.0)
+            for mine, hit in zip(attached.execute(asked, [column, "auto"]).fetchall(), theirs, strict=True):
+                assert mine[4:] == pytest.approx(hit[4:], abs=2e-4, nan_ok=True)
+                indirect += hit[4 + FIELDS.index("containment")] < DIRECT
+    assert indirect > 20
 
 
 def test_sketches_are_compared_as_the_lake_does(tmp_path, crawl):
