@@ -158,6 +158,7 @@ def problem_of(error: Exception, path: str, request_id: str) -> tuple[Problem, d
         headers |= {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
         if isinstance(error, ValidationException) and isinstance(error.extra, list):
             where["errors"] = error.extra
+            detail = _said_of(error.extra) or detail
     elif isinstance(error, RecursionError):
         status, code, detail = 400, "usage", "the body is nested too deeply"
     else:
@@ -165,6 +166,11 @@ def problem_of(error: Exception, path: str, request_id: str) -> tuple[Problem, d
     title = phrase(status)
     kind = f"urn:tablelens:problem:{code}"
     return Problem(type=kind, title=title, status=status, code=code, detail=detail, **where), headers
+
+
+def _said_of(parameters: list[Any]) -> str:
+    """What is wrong with each parameter, in one line."""
+    return "; ".join(f"{each['key']}: {each['message']}" for each in parameters if {"key", "message"} <= set(each))
 
 
 def _too_large(request: Request[Any, Any, Any]) -> TooLarge:

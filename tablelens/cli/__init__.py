@@ -6,6 +6,9 @@ Exit codes: 0 ok · 1 internal · 2 usage · 3 not found · 4 bad data · 5 some
 
 from __future__ import annotations
 
-from tablelens.cli.main import main
+try:
+    from tablelens.cli.main import main
+except KeyboardInterrupt:  # Ctrl-C while the program is loaded, when nothing was begun yet
+    raise SystemExit(130) from None
 
 __all__ = ["main"]

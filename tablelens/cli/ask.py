@@ -147,7 +147,7 @@ def search(ctx: click.Context, words: tuple[str, ...], k: int, as_json: bool) ->
         click.echo("none found")
         return
     rows = [(hit.table, f"{hit.rows:,}", ", ".join(hit.columns)) for hit in found]
-    show.table(("table", "rows", "columns"), rows, numbers=(1,))
+    show.table(("table", "rows", "columns"), rows, numbers=(1,), cut=(2,))
 
 
 @cli.command()

@@ -49,7 +49,8 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         write_json({"checks": [{"check": name, "ok": ok, "detail": detail} for name, (ok, detail) in checks]})
     else:
         show.table(
-            ("", "check", ""), [("ok" if ok else "BAD", name, show.plain(text, 200)) for name, (ok, text) in checks]
+            ("", "check", ""),
+            [("ok" if ok else "BAD", name, show.plain(show.one_line(text), 200)) for name, (ok, text) in checks],
         )
     ctx.exit(0 if all(ok for _, (ok, _) in checks) else 6)
 

@@ -23,6 +23,8 @@ FILE_WIDTH = 110
 """Characters of a line where the answer goes to a file or a pipe."""
 GAP = 2
 """Characters between the columns of a table."""
+SOME = 16
+"""Characters that a column which gives way is left at least in a file."""
 WHOLE = 38
 """Characters of a cell that are never folded for the sake of the columns that give way."""
 
@@ -51,23 +53,40 @@ def safe(text: str, keep: str = "") -> str:
     return "".join("�" if unicodedata.category(c) in loose and c not in keep else c for c in text)
 
 
+def one_line(error: str) -> str:
+    """An error and its hint, for the cell of a table.
+
+    >>> one_line("no catalogue\nHint: crawl")
+    'no catalogue. Hint: crawl'
+    """
+    return error.replace("\nHint: ", ". Hint: ")
+
+
 def table(
     headings: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[int] = (), cut: Iterable[int] = ()
 ) -> None:
-    """Print a table; ``numbers`` are the columns that are set to the right, ``cut`` those that give way."""
+    """Print a table; ``numbers`` are the columns that are set to the right, ``cut`` those that give way.
+
+    A terminal folds what is long. In a file or a pipe each row is one line, as wide as it takes.
+    """
+    seen = sys.stdout.isatty()
     grid = Table(box=None, pad_edge=False, header_style="bold")
     right, short = set(numbers), set(cut)
     cells = [[cell if isinstance(cell, Text) else plain(cell) for cell in row] for row in rows]
+    taken = 0
     for i, heading in enumerate(map(plain, headings)):
         side: JustifyMethod = "right" if i in right else "left"
+        widest = max([heading.cell_len, *(row[i].cell_len for row in cells)])
         if i in short:
             grid.add_column(heading, justify=side, overflow="ellipsis", no_wrap=True)
+            taken += min(widest, SOME) + GAP
         else:
-            widest = max([heading.cell_len, *(row[i].cell_len for row in cells)])
-            grid.add_column(heading, justify=side, overflow="fold", min_width=min(widest, WHOLE))
+            least = min(widest, WHOLE) if seen else widest
+            grid.add_column(heading, justify=side, overflow="fold", min_width=least)
+            taken += least + GAP
     for row in cells:
         grid.add_row(*row)
-    Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH).print(grid)
+    Console(highlight=False, width=None if seen else max(FILE_WIDTH, taken)).print(grid)
 
 
 def fitting(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> int:

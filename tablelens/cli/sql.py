@@ -22,8 +22,14 @@ Rows = list[tuple[Any, ...]]
 @cli.command()
 @click.option("-c", "--command", "commands", multiple=True, metavar="SQL", help="Run this and leave; - reads stdin.")
 @click.option("--csv", "as_csv", is_flag=True, help="Rows as CSV on stdout.")
-@click.option("--seconds", default=60.0, show_default=True, help="Time limit of one statement.")
-@click.option("--memory-mb", default=4096, show_default=True, help="Memory limit.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Time limit of one statement.",
+)
+@click.option("--memory-mb", type=click.IntRange(1), default=4096, show_default=True, help="Memory limit.")
 @json_option
 @click.pass_context
 def sql(

@@ -11,6 +11,7 @@ import click
 from tablelens.catalog.store import Catalog
 from tablelens.cli import show
 from tablelens.cli.main import PARTIAL, cli, counted, hint, json_option, lake_of, path_type, write_json
+from tablelens.crawl.walk import TEXT, WHOLE
 from tablelens.errors import CatalogLocked, NoLake, UsageError
 from tablelens.index import generation
 from tablelens.lake import Lake
@@ -62,6 +63,8 @@ def crawl(
                 counted(count, PASSED[reason][0]) + PASSED[reason][1] for reason, count in report.passed.items()
             )
             click.echo(f"  passed over: {told}", err=True)
+        elif not report.tables and not report.failed:
+            hint(ctx, f"no tables below {path}: tablelens reads files that end in {', '.join((*TEXT, *WHOLE))}")
         for failed, reason in report.failed[:20]:
             click.echo(f"  not read: {show.plain(failed, 120).plain}: {reason}", err=True)
         if len(report.failed) > 20:
@@ -100,7 +103,7 @@ def status(ctx: click.Context, what: str | None, as_json: bool) -> None:
         click.echo("none")
         return
     numbers = [i for i, value in enumerate(rows[0].values()) if isinstance(value, int)]
-    cells = ([f"{v:,}" if isinstance(v, int) else v for v in row.values()] for row in rows)
+    cells = ([f"{v:,}" if isinstance(v, int) else show.one_line(str(v)) for v in row.values()] for row in rows)
     show.table(list(rows[0]), cells, numbers)
 
 
@@ -123,27 +126,30 @@ def _latest(ctx: click.Context, home: Path, what: str) -> list[dict[str, Any]]:
 @cli.command()
 @click.argument("left", metavar="TABLE.COLUMN")
 @click.argument("right", metavar="TABLE.COLUMN")
-@click.option("--yes", "said", flag_value="yes", help="They join.")
-@click.option("--no", "said", flag_value="no", help="They do not: never show it again.")
-@click.option("--clear", "said", flag_value="clear", help="Take the verdict back.")
+@click.option("--yes", is_flag=True, help="They join.")
+@click.option("--no", is_flag=True, help="They do not: never show it again.")
+@click.option("--clear", is_flag=True, help="Take the verdict back.")
 @click.option("--note", default="", help="Why.")
 @json_option
 @click.pass_context
-def verdict(ctx: click.Context, left: str, right: str, said: str | None, note: str, as_json: bool) -> None:
+def verdict(
+    ctx: click.Context, left: str, right: str, yes: bool, no: bool, clear: bool, note: str, as_json: bool
+) -> None:
     """Say whether two columns join. It outlives crawls, ranks at once, and is an example to train on.
 
     \b
     Example:
       tablelens verdict world/countries.iso2 world/admin1.country_code --yes
     """
-    if said is None:
-        raise UsageError("no verdict was given", "add --yes, --no or --clear")
-    made = lake_of(ctx).verdict(left, right, {"yes": True, "no": False, "clear": None}[said], note)
+    if yes + no + clear != 1:
+        few = "more than one" if yes + no + clear else "no"
+        raise UsageError(f"{few} verdict was given", "give one of --yes, --no and --clear")
+    made = lake_of(ctx).verdict(left, right, None if clear else yes, note)
     if as_json:
-        write_json(show.verdict_document(made) | {"cleared": said == "clear"})
+        write_json(show.verdict_document(made) | {"cleared": clear})
         return
-    words = {"yes": "join", "no": "do not join", "clear": "have no verdict any more"}
-    click.echo(show.safe(f"{left} and {right} {words[said]}"))
+    words = "have no verdict any more" if clear else "join" if yes else "do not join"
+    click.echo(show.safe(f"{left} and {right} {words}"))
 
 
 @cli.command()

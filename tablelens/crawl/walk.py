@@ -43,6 +43,21 @@ def walk(root: Path, ignored: Ignored | None = None) -> Iterator[FoundFile]:
         UsageError: the path of ``root`` is not UTF-8.
     """
     tell = ignored or _nobody
+    top, info = root_of(root)
+    if stat.S_ISDIR(info.st_mode):
+        patterns = _ignore_patterns(top)
+        yield from (file for file in _below(top, tell) if not any(fnmatchcase(file.path, p) for p in patterns))
+    else:
+        yield FoundFile(os.path.basename(top), top, info.st_size, info.st_mtime_ns)
+
+
+def root_of(root: Path) -> tuple[str, os.stat_result]:
+    """The real path of a lake's root, and what it is: a folder or one file.
+
+    Raises:
+        NotFound: it does not exist, or is neither.
+        UsageError: its path is not UTF-8.
+    """
     top = os.path.realpath(root)
     try:
         info = os.stat(top)
@@ -50,13 +65,9 @@ def walk(root: Path, ignored: Ignored | None = None) -> Iterator[FoundFile]:
         raise NotFound(f"no such lake: {str(root)!r}", "give an existing folder, or one file") from error
     if _why_not(top, info) == "name-not-utf8":
         raise UsageError(f"the path of the lake is not UTF-8: {printable(top)}", "rename the folder")
-    if stat.S_ISDIR(info.st_mode):
-        patterns = _ignore_patterns(top)
-        yield from (file for file in _below(top, tell) if not any(fnmatchcase(file.path, p) for p in patterns))
-    elif stat.S_ISREG(info.st_mode):
-        yield FoundFile(os.path.basename(top), top, info.st_size, info.st_mtime_ns)
-    else:
+    if not (stat.S_ISDIR(info.st_mode) or stat.S_ISREG(info.st_mode)):
         raise NotFound(f"not a folder and not a regular file: {str(root)!r}", "give an existing folder, or one file")
+    return top, info
 
 
 def _ignore_patterns(top: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Literal
 import xxhash
 
 from tablelens.catalog.store import Catalog, KnownFile
-from tablelens.crawl.walk import walk
+from tablelens.crawl.walk import root_of, walk
 from tablelens.encoders import load_encoder, models_of
 from tablelens.engines.base import Engine, WorkFailure
 from tablelens.engines.unit import digest_of
@@ -68,6 +68,7 @@ def crawl(
         NotFound: the folder does not exist.
     """
     watch = Stopwatch()
+    root_of(root)  # a path that is mistyped is no lake
     encoder = load_encoder(settings.encoder, models_of(home))
     with Catalog(home / "catalog.duckdb") as catalog:
         settings.remember(home)

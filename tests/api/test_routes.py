@@ -140,6 +140,13 @@ def test_paths(client):
     assert best["sql"].count("JOIN") == 3
 
 
+def test_a_parameter_that_is_off_is_said_in_the_detail(client):
+    path = f"/v1/columns/{client.column('shop/orders.customer_id')}/joins"
+    problem = client.get(path, params={"k": 0, "mode": "magic"}).json()
+    assert sorted(problem["detail"].split("; ")) == ["k: Expected `int` >= 1", "mode: Invalid enum value 'magic'"]
+    assert len(problem["errors"]) == 2
+
+
 def test_the_graph(client, monkeypatch):
     monkeypatch.setattr("tablelens.api.paths.GRAPH_SECONDS", PATIENCE)
     whole = client.found("/v1/graph")

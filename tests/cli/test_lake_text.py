@@ -5,6 +5,7 @@ import unicodedata
 
 import pytest
 
+from tablelens.cli import show
 from tablelens.testing import make_lake
 
 EVIL = "[bold red]x[/]\x1b[31m\u202e\u200b\x07"
@@ -60,3 +61,12 @@ def test_json_holds_the_text_as_it_is_in_one_line(evil):
         assert done.out.count("\n") == 1
         assert "\x1b" not in done.out
         assert "\x1b" in json.dumps(done.document).encode().decode("unicode_escape")
+
+
+def test_a_row_of_a_pipe_is_one_line(capsys):
+    """Who pipes a table into grep or cut finds each name whole."""
+    name = "a folder/" + "x" * 49
+    show.table(("table", "rows", "columns"), [(name, 1, "y" * 60), ("b", 2, "z")], (1,), (2,))
+    first, second = capsys.readouterr().out.splitlines()[1:]
+    assert first.startswith(f"{name}     1  yyy")
+    assert second.split() == ["b", "2", "z"]

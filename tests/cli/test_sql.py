@@ -3,6 +3,8 @@
 import io
 import json
 
+import pytest
+
 
 def test_the_command(ask):
     done = ask(
@@ -26,6 +28,11 @@ def test_the_command_says_what_was_wrong(ask):
     done = ask("sql", "-c", "FROM tablelens.joins('shop/orders.no')")
     assert (done.code, done.out) == (2, "")
     assert "unknown column 'shop/orders.no'\nHint: columns of shop/orders: order_id, customer_id" in done.err
+
+
+@pytest.mark.parametrize("limit", [("--seconds", 0), ("--seconds", -1), ("--memory-mb", 0)])
+def test_limits_that_let_nothing_through_are_refused(ask, limit):
+    assert ask("sql", *limit, "-c", "SELECT 1").code == 2
 
 
 def test_what_a_line_has_no_room_for_is_not_lost(ask):

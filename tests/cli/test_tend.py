@@ -80,6 +80,23 @@ def test_crawl_errors(tend, home, arguments, code):
     assert (done.code, done.document.keys()) == (code, {"error"})
 
 
+def test_a_path_that_is_mistyped_is_no_lake(tend, folder, home):
+    assert tend("crawl", folder / "nothing").code == 3
+    assert not home.exists()
+    tend("crawl", folder)
+    assert tend("crawl", folder / "nothing").code == 3
+    assert [lake["lake"] for lake in tend("status", "--json").document["lakes"]] == ["lake"]
+
+
+def test_a_folder_without_tables_is_said_so(tend, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "read.txt").write_text("no table")
+    done = tend("crawl", tmp_path / "notes")
+    assert (done.code, done.out.startswith("0 tables")) == (0, True)
+    assert ".csv" in done.err
+    assert tend("-q", "crawl", tmp_path / "notes").err == ""
+
+
 def test_status(tend, folder):
     assert tend("crawl", folder, "--lake", "shop").code == 0
     assert "shop" in tend("status").out
@@ -164,6 +181,12 @@ def test_doctor_finds_bad_settings_and_lost_folders(tend, folder, home, monkeypa
     assert "tablelens forget" in done.out
 
 
+def test_errors_in_tables_take_one_line(tend, folder):
+    assert "no catalogue in" in (said := tend("doctor").out)
+    assert ". Hint: " in said
+    assert "\ufffd" not in said
+
+
 def test_doctor(tend, folder, home):
     assert tend("doctor").code == 6
     tend("crawl", folder)
@@ -204,6 +227,7 @@ def test_verdicts(tend, folder):
     tend("crawl", folder)
     assert tend("verdicts").out == "none\n"
     assert tend("verdict", "a.x", "b.x").code == 2
+    assert tend("verdict", "a.x", "b.x", "--yes", "--no").code == 2
     assert tend("verdict", "a.x", "b.x", "--no", "--note", "two lists").out == "a.x and b.x do not join\n"
     (said,) = tend("verdicts", "--json").document["verdicts"]
     assert (said["left"]["table"], said["right"]["column"], said["joins"]) == ("a.csv", "x", False)
@@ -330,6 +354,22 @@ def test_the_console_script(folder, home):
     assert done.stderr == b""
     done = program("--home", home, "joins", b"\xff\xfe.x".decode("utf-8", "surrogateescape"), "--json")
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (3, "unknown_table")
+
+
+def test_ctrl_c_while_the_program_is_loaded_shows_no_traceback():
+    code = """
+import sys
+
+class Interrupted:
+    def find_spec(name, *_):
+        if name == "tablelens.lake":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupted)
+import tablelens.cli
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=250)
+    assert (done.returncode, done.stderr) == (130, b"")
 
 
 def test_a_reader_that_went_away_is_no_error(tend, folder, home):
