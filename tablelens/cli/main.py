@@ -113,6 +113,9 @@ def main(args: Sequence[str] | None = None) -> None:
         sys.exit(cli.main(arguments, prog_name="tablelens", standalone_mode=False) or 0)
     except TablelensError as error:
         _leave(error, arguments)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         _leave(UsageError(error.format_message(), _help_hint(error)), arguments)
     except (click.Abort, KeyboardInterrupt):

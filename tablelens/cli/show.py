@@ -54,7 +54,7 @@ def safe(text: str, keep: str = "") -> str:
 
 
 def one_line(error: str) -> str:
-    """An error and its hint, for the cell of a table.
+    r"""An error and its hint, for the cell of a table.
 
     >>> one_line("no catalogue\nHint: crawl")
     'no catalogue. Hint: crawl'

@@ -246,7 +246,10 @@ def test_completion(tend, shell):
 
 def test_help(run):
     assert "crawl" in run("--help").out
-    assert run().code == 2
+    for group in ((), ("keys",), ("rows",), ("probe",)):
+        done = run(*group)
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith("Usage: tablelens")
     assert run("--version").out == "tablelens, version 0.1.0\n"
 
 
