@@ -14,7 +14,7 @@
 #include "vectors.h"
 
 #define SAY(...) snprintf(message, MESSAGE, __VA_ARGS__)
-static const char *const CURE = "crawl again: no file is read anew";
+static const char *const CURE = "crawl again: no file is read anew", *const VECTORS = "vectors";
 
 /* files -------------------------------------------------------------------------------------------------------- */
 
@@ -55,8 +55,9 @@ static void unmap(Map *map) {
 }
 
 /* A .npy array of format 1.0 in C order: its data, and how many rows of `width` elements it has. */
-static const void *npy(const Map *map, const char *type, size_t element, uint64_t width, uint64_t *rows) {
+static const void *npy(const Map *map, const char *type, uint64_t width, uint64_t *rows) {
 	char head[1024], shape[32];
+	size_t element = (size_t)(type[2] - '0');
 	if (map->size < 10 || memcmp(map->data, "\x93NUMPY\x01", 7)) {
 		return NULL;
 	}
@@ -88,16 +89,47 @@ static const void *npy(const Map *map, const char *type, size_t element, uint64_
 	return map->data + 10 + length;
 }
 
-static const void *array(const char *folder, const char *name, Json manifest, Map *map, const char *type, size_t element,
-                         uint64_t width, uint64_t *rows, char *message) {
-	if (!map_file(folder, name, manifest, map, message)) {
-		return NULL;
+/* An array that an index needs: its file, its type as NumPy writes it, how many numbers a row has, and where its data (a
+   pointer) and the number of its rows go. */
+typedef struct {
+	const char *name, *type;
+	uint64_t width;
+	void *data;
+	uint64_t *rows;
+} Array;
+
+typedef struct {
+	Index *index;
+	const char *folder;
+	Json manifest;
+	char *message;
+} Opening;
+
+static bool open_arrays(const Opening *o, const Array *arrays, size_t count) {
+	char *message = o->message;
+	for (size_t i = 0; i < count; i++) {
+		Map *map = &o->index->maps[o->index->mapped];
+		if (!map_file(o->folder, arrays[i].name, o->manifest, map, message)) {
+			return false;
+		}
+		o->index->mapped++;
+		const void *data = npy(map, arrays[i].type, arrays[i].width, arrays[i].rows);
+		if (!data) {
+			SAY("the index file %s/%s is not the array that it should be. Hint: %s", o->folder, arrays[i].name, CURE);
+			return false;
+		}
+		memcpy(arrays[i].data, &data, sizeof(data));
 	}
-	const void *data = npy(map, type, element, width, rows);
-	if (!data) {
-		SAY("the index file %s/%s is not the array that it should be. Hint: %s", folder, name, CURE);
-	}
-	return data;
+	return true;
+}
+
+/* All of a list of arrays. */
+#define OPEN(o, arrays) open_arrays(o, arrays, sizeof(arrays) / sizeof((arrays)[0]))
+
+static bool damaged(const Opening *o, const char *what) {
+	char *message = o->message;
+	SAY("the %s of the index %s are damaged. Hint: %s", what, o->folder, CURE);
+	return false;
 }
 
 /* generations -------------------------------------------------------------------------------------------------- */
@@ -138,92 +170,111 @@ static bool place_vectors(Index *index, const int64_t *labels, const int64_t *el
 	return true;
 }
 
-static bool open_vectors(Index *index, const char *folder, Json manifest, char *message) {
-	Json about = json_member(manifest, "vectors");
+static bool open_lists(const Opening *o, const int64_t **labels) {
+	Index *index = o->index;
+	uint64_t codes = 0, scales = 0, starts = 0, region_starts = 0, d = index->dimension;
+	const Array arrays[] = {
+	    {"ivf_labels.npy", "<i8", 1, labels, &index->vectors},
+	    {"ivf_codes.npy", "|i1", d, &index->codes, &codes},
+	    {"ivf_scales.npy", "<f4", 1, &index->scales, &scales},
+	    {"ivf_starts.npy", "<i8", 1, &index->list_starts, &starts},
+	    {"ivf_centroids.npy", "<f4", d, &index->centroid, &index->lists},
+	    {"ivf_region_starts.npy", "<i8", 1, &index->region_starts, &region_starts},
+	    {"ivf_regions.npy", "<f4", d, &index->region, &index->regions},
+	};
+	if (!OPEN(o, arrays)) {
+		return false;
+	}
+	index->stored = index->vectors;
+	bool fits = codes == index->vectors && scales == index->vectors && starts == index->lists + 1 &&
+	            region_starts == index->regions + 1 && index->probes > 0 && index->probes < 1 << 20 &&
+	            index->vectors < UINT32_MAX && index->lists < UINT32_MAX;
+	return fits || damaged(o, VECTORS);
+}
+
+static bool open_graph(const Opening *o, Json about, const int64_t **labels, const int64_t **elements) {
+	Index *index = o->index;
+	uint64_t rows = 0;
+	const Array arrays[] = {
+	    {"vector_labels.npy", "<i8", 1, labels, &index->vectors},
+	    {"vector_elements.npy", "<i8", 1, elements, &rows},
+	};
+	if (!OPEN(o, arrays)) {
+		return false;
+	}
+	if (json_number(json_member(about, "elements"), 0) > 0) {
+		if (!map_file(o->folder, "vectors.hnsw", o->manifest, &index->graph.file, o->message)) {
+			return false;
+		}
+		if (!read_graph(&index->graph, about, index->dimension)) {
+			return damaged(o, VECTORS);
+		}
+	}
+	index->stored = index->graph.count;
+	return rows == index->vectors || damaged(o, VECTORS);
+}
+
+static bool open_exact(const Opening *o, const int64_t **labels) {
+	Index *index = o->index;
+	const Array arrays[] = {
+	    {"vector_labels.npy", "<i8", 1, labels, &index->vectors},
+	    {"vectors.npy", "<f4", index->dimension, &index->exact, &index->stored},
+	};
+	return OPEN(o, arrays) && (index->stored == index->vectors || damaged(o, VECTORS));
+}
+
+static bool open_vectors(const Opening *o) {
+	Index *index = o->index;
+	Json about = json_member(o->manifest, "vectors"), kind = json_member(about, "kind");
 	double dimension = json_number(json_member(about, "dimension"), 0);
 	if (dimension < 1 || dimension > 65536) {
-		SAY("the index %s has no readable manifest. Hint: %s", folder, CURE);
+		char *message = o->message;
+		SAY("the index %s has no readable manifest. Hint: %s", o->folder, CURE);
 		return false;
 	}
 	index->dimension = (uint32_t)dimension;
-	uint64_t labels = 0, rows = 0;
-	const int64_t *label = NULL, *element = NULL;
-	bool graph = true;
-	if (json_is(json_member(about, "kind"), "ivf")) {
-		index->kind = IVF;
-		index->probes = (uint64_t)json_number(json_member(about, "probes"), 0);
-		uint64_t scales = 0, starts = 0, region_starts = 0, d = index->dimension;
-		label = array(folder, "ivf_labels.npy", manifest, &index->labels_file, "<i8", 8, 1, &labels, message);
-		index->codes = label ? array(folder, "ivf_codes.npy", manifest, &index->codes_file, "|i1", 1, d, &rows, message) : NULL;
-		index->scales = index->codes ? array(folder, "ivf_scales.npy", manifest, &index->scales_file, "<f4", 4, 1, &scales, message) : NULL;
-		index->list_starts = index->scales ? array(folder, "ivf_starts.npy", manifest, &index->list_starts_file, "<i8", 8, 1, &starts, message) : NULL;
-		index->centroid = index->list_starts ? array(folder, "ivf_centroids.npy", manifest, &index->centroids_file, "<f4", 4, d, &index->lists, message) : NULL;
-		index->region_starts = index->centroid ? array(folder, "ivf_region_starts.npy", manifest, &index->region_starts_file, "<i8", 8, 1, &region_starts, message) : NULL;
-		index->region = index->region_starts ? array(folder, "ivf_regions.npy", manifest, &index->regions_file, "<f4", 4, d, &index->regions, message) : NULL;
-		if (!index->region) {
-			return false;
-		}
-		index->vectors = labels;
-		graph = rows == labels && scales == labels && starts == index->lists + 1 && region_starts == index->regions + 1 &&
-		        index->probes > 0 && index->probes < 1 << 20 && labels < UINT32_MAX && index->lists < UINT32_MAX;
-	} else if (json_is(json_member(about, "kind"), "hnsw")) {
-		index->kind = HNSW;
-		label = array(folder, "vector_labels.npy", manifest, &index->labels_file, "<i8", 8, 1, &labels, message);
-		element = label ? array(folder, "vector_elements.npy", manifest, &index->elements_file, "<i8", 8, 1, &rows, message) : NULL;
-		if (!element) {
-			return false;
-		}
-		if (json_number(json_member(about, "elements"), 0) > 0) {
-			graph = map_file(folder, "vectors.hnsw", manifest, &index->graph.file, message) &&
-			        read_graph(&index->graph, about, index->dimension);
-		}
-		index->vectors = labels;
-		graph = graph && rows == labels;
-	} else {
-		label = array(folder, "vector_labels.npy", manifest, &index->labels_file, "<i8", 8, 1, &labels, message);
-		index->exact = label ? array(folder, "vectors.npy", manifest, &index->vectors_file, "<f4", 4, index->dimension, &rows, message) : NULL;
-		if (!index->exact) {
-			return false;
-		}
-		index->vectors = labels;
-		graph = rows == labels;
-	}
-	index->stored = index->kind == HNSW ? index->graph.count : index->vectors;
-	if (!graph || !place_vectors(index, label, element) || (index->kind == IVF && !code_centroids(index))) {
-		SAY("the vectors of the index %s are damaged. Hint: %s", folder, CURE);
+	index->probes = (uint64_t)json_number(json_member(about, "probes"), 0);
+	index->kind = json_is(kind, "ivf") ? IVF : json_is(kind, "hnsw") ? HNSW : EXACT;
+	const int64_t *labels = NULL, *elements = NULL;
+	bool opened = index->kind == IVF    ? open_lists(o, &labels)
+	              : index->kind == HNSW ? open_graph(o, about, &labels, &elements)
+	                                    : open_exact(o, &labels);
+	if (!opened) {
 		return false;
 	}
-	return true;
+	return (place_vectors(index, labels, elements) && (index->kind != IVF || code_centroids(index))) || damaged(o, VECTORS);
 }
 
-static bool open_arrays(Index *index, const char *folder, Json manifest, char *message) {
-	uint64_t own = 0, limits = 0, density = 0, names = 0, starts = 0, own_starts = 0;
-	index->facts = array(folder, "facts.npy", manifest, &index->facts_file, "<i8", 8, FACTS, &index->columns, message);
-	index->density = index->facts ? array(folder, "density.npy", manifest, &index->density_file, "<f8", 8, 1, &density, message) : NULL;
-	index->name_starts = index->density ? array(folder, "name_starts.npy", manifest, &index->name_starts_file, "<i8", 8, 1, &names, message) : NULL;
-	index->name_words = index->name_starts ? array(folder, "name_words.npy", manifest, &index->name_words_file, "<u8", 8, 1, &index->words, message) : NULL;
-	index->value = index->name_words ? array(folder, "values.npy", manifest, &index->values_file, "<u8", 8, 1, &index->values, message) : NULL;
-	index->starts = index->value ? array(folder, "starts.npy", manifest, &index->starts_file, "<i8", 8, 1, &starts, message) : NULL;
-	index->holders = index->starts ? array(folder, "columns.npy", manifest, &index->columns_file, "<u4", 4, 1, &index->postings, message) : NULL;
-	index->own_starts = index->holders ? array(folder, "own_starts.npy", manifest, &index->own_starts_file, "<i8", 8, 1, &own_starts, message) : NULL;
-	index->own = index->own_starts ? array(folder, "own.npy", manifest, &index->own_file, "<u4", 4, 1, &own, message) : NULL;
-	index->limits = index->own ? array(folder, "limits.npy", manifest, &index->limits_file, "<u8", 8, 1, &limits, message) : NULL;
-	if (!index->limits) {
+static bool open_columns(const Opening *o) {
+	Index *index = o->index;
+	uint64_t own = 0, limits = 0, density = 0, names = 0, starts = 0, own_starts = 0, c;
+	const Array arrays[] = {
+	    {"facts.npy", "<i8", FACTS, &index->facts, &index->columns},
+	    {"density.npy", "<f8", 1, &index->density, &density},
+	    {"name_starts.npy", "<i8", 1, &index->name_starts, &names},
+	    {"name_words.npy", "<u8", 1, &index->name_words, &index->words},
+	    {"values.npy", "<u8", 1, &index->value, &index->values},
+	    {"starts.npy", "<i8", 1, &index->starts, &starts},
+	    {"columns.npy", "<u4", 1, &index->holders, &index->postings},
+	    {"own_starts.npy", "<i8", 1, &index->own_starts, &own_starts},
+	    {"own.npy", "<u4", 1, &index->own, &own},
+	    {"limits.npy", "<u8", 1, &index->limits, &limits},
+	};
+	if (!OPEN(o, arrays)) {
 		return false;
 	}
-	uint64_t c = index->columns;
-	if (density != c || names != c + 1 || limits != c || own_starts != c + 1 || starts != index->values + 1 ||
-	    own != index->postings || index->values >= UINT32_MAX || c >= UINT32_MAX) {
-		SAY("the arrays of the index %s do not fit each other. Hint: %s", folder, CURE);
-		return false;
-	}
-	return true;
+	c = index->columns;
+	bool fits = density == c && names == c + 1 && limits == c && own_starts == c + 1 && starts == index->values + 1 &&
+	            own == index->postings && index->values < UINT32_MAX && c < UINT32_MAX;
+	return fits || damaged(o, "arrays");
 }
 
 /* What most columns are passed over by, in two bytes instead of a line of the cache. */
-static bool take_glances(Index *index, char *message) {
+static bool take_glances(const Opening *o) {
+	Index *index = o->index;
 	index->glance = malloc((index->columns + 1) * sizeof(uint16_t));
 	if (!index->glance) {
+		char *message = o->message;
 		SAY("out of memory");
 		return false;
 	}
@@ -236,38 +287,37 @@ static bool take_glances(Index *index, char *message) {
 	return true;
 }
 
-static bool open_names(Index *index, const char *folder, Json manifest, char *message) {
+static bool open_names(const Opening *o) {
+	Index *index = o->index;
 	uint64_t starts = 0, named = 0, at = 0;
-	index->text = array(folder, "texts.npy", manifest, &index->text_file, "|u1", 1, 1, &index->letters, message);
-	index->text_starts = index->text ? array(folder, "text_starts.npy", manifest, &index->text_starts_file, "<i8", 8, 1, &starts, message) : NULL;
-	index->named = index->text_starts ? array(folder, "named.npy", manifest, &index->named_file, "<u4", 4, 3, &named, message) : NULL;
-	index->table_key = index->named ? array(folder, "table_keys.npy", manifest, &index->table_keys_file, "<u8", 8, 1, &index->keys, message) : NULL;
-	index->table_at = index->table_key ? array(folder, "table_at.npy", manifest, &index->table_at_file, "<u4", 4, 1, &at, message) : NULL;
-	if (!index->table_at) {
+	const Array arrays[] = {
+	    {"texts.npy", "|u1", 1, &index->text, &index->letters},
+	    {"text_starts.npy", "<i8", 1, &index->text_starts, &starts},
+	    {"named.npy", "<u4", 3, &index->named, &named},
+	    {"table_keys.npy", "<u8", 1, &index->table_key, &index->keys},
+	    {"table_at.npy", "<u4", 1, &index->table_at, &at},
+	};
+	if (!OPEN(o, arrays)) {
 		return false;
 	}
 	if (!starts || starts > UINT32_MAX || named != index->columns || at != index->keys) {
-		SAY("the names of the index %s do not fit each other. Hint: %s", folder, CURE);
-		return false;
+		return damaged(o, "names");
 	}
 	index->texts = starts - 1;
 	return true;
 }
 
-static bool open_alignments(Index *index, const char *folder, Json manifest, char *message) {
+static bool open_alignments(const Opening *o) {
+	Index *index = o->index;
 	uint64_t starts = 0, first = 0;
-	index->aligned_column = array(folder, "aligned_columns.npy", manifest, &index->aligned_columns_file, "<u4", 4, 1, &index->aligned, message);
-	index->aligned_starts = index->aligned_column ? array(folder, "aligned_starts.npy", manifest, &index->aligned_starts_file, "<i8", 8, 1, &starts, message) : NULL;
-	index->aligned_cells = index->aligned_starts ? array(folder, "aligned_cells.npy", manifest, &index->aligned_cells_file, "<u2", 2, 1, &index->aligned_total, message) : NULL;
-	index->aligned_first = index->aligned_cells ? array(folder, "aligned_first.npy", manifest, &index->aligned_first_file, "<u4", 4, 1, &first, message) : NULL;
-	if (!index->aligned_first) {
-		return false;
-	}
-	if (starts != index->aligned + 1 || first != index->aligned) {
-		SAY("the alignments of the index %s do not fit each other. Hint: %s", folder, CURE);
-		return false;
-	}
-	return true;
+	const Array arrays[] = {
+	    {"aligned_columns.npy", "<u4", 1, &index->aligned_column, &index->aligned},
+	    {"aligned_starts.npy", "<i8", 1, &index->aligned_starts, &starts},
+	    {"aligned_cells.npy", "<u2", 1, &index->aligned_cells, &index->aligned_total},
+	    {"aligned_first.npy", "<u4", 1, &index->aligned_first, &first},
+	};
+	bool fits = OPEN(o, arrays);
+	return fits && ((starts == index->aligned + 1 && first == index->aligned) || damaged(o, "alignments"));
 }
 
 Index *open_index(const char *folder, char *message) {
@@ -280,13 +330,12 @@ Index *open_index(const char *folder, char *message) {
 		SAY("there is no index %s. Hint: set TABLELENS_HOME to the folder that holds `index`, or %s", folder, CURE);
 	} else {
 		Json manifest = {text, text + fread(text, 1, JSON_ROOM, file)};
+		Opening o = {index, folder, manifest, message};
 		if (json_number(json_member(manifest, "format"), -1) < 2) {
 			SAY("the index %s has no readable manifest. Hint: %s", folder, CURE);
 		} else if (!json_text(json_member(manifest, "blake3"), index->seal, sizeof(index->seal))) {
 			SAY("the manifest of the index %s has no checksum. Hint: %s", folder, CURE);
-		} else if (open_arrays(index, folder, manifest, message) && take_glances(index, message) && open_names(index, folder, manifest, message) &&
-		           open_alignments(index, folder, manifest, message) &&
-		           open_vectors(index, folder, manifest, message)) {
+		} else if (open_columns(&o) && take_glances(&o) && open_names(&o) && open_alignments(&o) && open_vectors(&o)) {
 			fclose(file);
 			free(text);
 			return index;
@@ -303,16 +352,10 @@ Index *open_index(const char *folder, char *message) {
 }
 
 void close_index(Index *index) {
-	Map *maps[] = {&index->facts_file,      &index->density_file,    &index->name_starts_file, &index->name_words_file,
-	               &index->values_file,     &index->starts_file,     &index->columns_file,     &index->own_starts_file,
-	               &index->own_file,        &index->limits_file,     &index->labels_file,      &index->elements_file,
-	               &index->vectors_file,    &index->codes_file,      &index->scales_file,     &index->list_starts_file,
-	               &index->graph.file,      &index->centroids_file,  &index->region_starts_file, &index->regions_file, &index->text_file,
-	               &index->text_starts_file, &index->named_file,     &index->table_keys_file,  &index->table_at_file,
-	               &index->aligned_columns_file, &index->aligned_starts_file, &index->aligned_cells_file, &index->aligned_first_file};
-	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-		unmap(maps[i]);
+	while (index->mapped) {
+		unmap(&index->maps[--index->mapped]);
 	}
+	unmap(&index->graph.file);
 	free((void *)index->graph.upper);
 	free(index->placed);
 	free(index->twin);

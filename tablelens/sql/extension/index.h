@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MESSAGE = 8192 };
+enum { MESSAGE = 8192, MAPS = 26 };
 #define NOWHERE UINT32_MAX
 
 typedef struct {
@@ -29,11 +29,8 @@ typedef struct {
 } Graph;
 
 typedef struct Index {
-	Map facts_file, density_file, name_starts_file, name_words_file;
-	Map values_file, starts_file, columns_file, own_starts_file, own_file, limits_file;
-	Map aligned_columns_file, aligned_starts_file, aligned_cells_file, aligned_first_file;
-	Map text_file, text_starts_file, named_file, table_keys_file, table_at_file;
-	Map labels_file, elements_file, vectors_file, codes_file, scales_file, list_starts_file, centroids_file, region_starts_file, regions_file;
+	Map maps[MAPS]; /* of its arrays */
+	int mapped;
 	uint64_t columns, values, postings, words, vectors, lists, regions, letters, texts, keys, aligned, aligned_total;
 	const int64_t *facts; /* [columns][8] */
 	const double *density;
