@@ -158,7 +158,8 @@ def problem_of(error: Exception, path: str, request_id: str) -> tuple[Problem, d
         headers |= {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
         if isinstance(error, ValidationException) and isinstance(error.extra, list):
             where["errors"] = error.extra
-            detail = _said_of(error.extra) or detail
+            if said := _said_of(error.extra):
+                detail, where["hint"] = said, "/schema/openapi.json says what each may be"
     elif isinstance(error, RecursionError):
         status, code, detail = 400, "usage", "the body is nested too deeply"
     else:

@@ -41,6 +41,8 @@ from tablelens.types import (
 JOBS_SECONDS = 0.5
 """How often a job is asked how it goes."""
 _ARROW = "arrow"
+OPTIONS = ("k", "mode", "lake", "tables", "kind", "per_table", "threshold", "diversity")
+"""What a search over HTTP can be told."""
 
 
 class Client:
@@ -76,7 +78,7 @@ class Client:
         self, column: Any, *, table: str = "", name: str = "", k: int = 10, mode: Mode = "auto", **options: Any
     ) -> Answer:
         """Columns that join with ``"TABLE.COLUMN"`` of the lake, or with values; see ``Lake.joins``."""
-        asked = {"k": k, "mode": mode} | {option: value for option, value in options.items() if value is not None}
+        asked = _asked(k=k, mode=mode, **options)
         if isinstance(column, str):
             return _answer(self._get(f"/v1/columns/{self._column(column)}/joins", **asked))
         data, called = outside_column(column, name)
@@ -87,12 +89,12 @@ class Client:
         self, path: str | Path, column: str, *, k: int = 10, mode: Mode = "auto", **options: Any
     ) -> Answer:
         """Columns that join with a column of a file of this machine, which is sent along."""
-        asked = {"k": k, "mode": mode, "column": column} | options
-        form = {option: str(value) for option, value in asked.items() if value is not None}
+        form = {option: str(value) for option, value in _asked(k=k, mode=mode, **options).items()} | {"column": column}
+        if not Path(path).is_file():
+            raise errors.NotFound(f"no such file: {str(path)!r}", "give an existing file of this machine")
         with Path(path).open("rb") as file:
-            return _answer(
-                self._call("POST", "/v1/joins/file", files={"file": (Path(path).name, file)}, data=form).json()
-            )
+            files = {"file": (Path(path).name, file)}
+            return _answer(self._call("POST", "/v1/joins/file", files=files, data=form).json())
 
     def explain(self, left: str, right: str) -> Hit:
         """The evidence on one pair of columns, whether it would be found or not."""
@@ -256,6 +258,26 @@ class Client:
         raise _error(answer)
 
 
+def _asked(**options: Any) -> dict[str, Any]:
+    """The options of a search that are given.
+
+    Raises:
+        UsageError: the service knows no such option, and would pass over it.
+    """
+    for name in options.keys() - set(OPTIONS):
+        raise errors.UsageError(f"unknown option {name!r}", f"known options: {', '.join(OPTIONS)}")
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _fallback(status: int, limit: str) -> type[errors.TablelensError]:
+    """The kind of an error whose code only the service knows."""
+    if status in (401, 403):
+        return errors.AccessDenied
+    if limit:
+        return errors.LimitReached
+    return errors.UsageError if status < 500 else errors.TablelensError
+
+
 def _error(answer: httpx.Response) -> errors.TablelensError:
     """The error that a problem document tells of."""
     known = [
@@ -266,10 +288,10 @@ def _error(answer: httpx.Response) -> errors.TablelensError:
         code, message, hint = problem["code"], problem["detail"], problem.get("hint", "")
     except (ValueError, KeyError, TypeError):
         return errors.Unreachable(f"status {answer.status_code} without a reason", "is this a tablelens service?")
-    fallback = errors.AccessDenied if answer.status_code in (401, 403) else errors.TablelensError
-    kind = next((kind for kind in known if kind.code == code), fallback)
+    limit = problem.get("limit", "")
+    kind = next((kind for kind in known if kind.code == code), _fallback(answer.status_code, limit))
     if issubclass(kind, errors.LimitReached):
-        return kind(message, hint, problem.get("limit", ""))
+        return kind(message, hint, limit)
     return kind(message, hint)
 
 

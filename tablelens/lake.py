@@ -360,7 +360,7 @@ class Lake(OpenHome):
     def _row(self, table: Any, row: int) -> pa.Table:
         """One row of a table, its cells of the kinds that its columns have."""
         data = self.table(table, row + 1).data if isinstance(table, str) else self._columns(table)[0]
-        if row >= data.num_rows:
+        if not 0 <= row < data.num_rows:
             raise UsageError(f"there is no row {row}: the table has {data.num_rows:,}", "rows are counted from 0")
         return typed(data, self.settings).slice(row, 1)
 
@@ -412,11 +412,13 @@ class Lake(OpenHome):
     def _request(self, **options: Any) -> Request:
         known = {"threshold": self.settings.threshold, "candidates": self.settings.candidates}
         known |= {"min_distinct": self.settings.min_distinct}
+        fields = Request.__dataclass_fields__
+        for name in options.keys() - fields.keys():
+            raise UsageError(f"unknown option {name!r}", f"known options: {', '.join(fields)}")
         try:
             return Request(**(known | {key: value for key, value in options.items() if value is not None}))
         except TypeError as error:
-            fields = ", ".join(Request.__dataclass_fields__)
-            raise UsageError(f"unknown option: {error}", f"known options: {fields}") from error
+            raise UsageError(f"an option is of the wrong type: {error}", "numbers are wanted, or text") from error
 
 
 def _outside_source(path: Path, table: RawTable) -> Source:

@@ -64,7 +64,7 @@ class OpenHome:
         known = self._generation.roots
         for name in lakes:
             if name not in known:
-                raise UnknownLake.among("lake", name, known)
+                raise UnknownLake.among("lake", name, known, "`tablelens status` lists the lakes")
         part = type(self)(self.home, self.settings)
         made = self._generation.only(lakes)
         part.__dict__ |= {"_generation": made, "words": WordIndex.build(made.columns), "encoder": self.encoder}

@@ -23,6 +23,7 @@ from tablelens.augment.folds import RATIO, SPLITS, check_target, drawn, folds_of
 from tablelens.augment.judges import METRICS, Fold, Judge, OutOfTime, Rows, Trees
 from tablelens.augment.leaks import leak
 from tablelens.augment.lift import Lift, lift
+from tablelens.errors import UsageError
 from tablelens.transtab.tables import texts
 from tablelens.types import Hit
 
@@ -119,8 +120,10 @@ def augment(
         told: is called with the name of each step.
 
     Raises:
-        UsageError: there are too few rows, or the target is constant.
+        UsageError: there are too few rows, the target is constant, or there is no budget.
     """
+    if not budget > 0:
+        raise UsageError(f"budget is {budget}", "give some seconds")
     search = _Search(base, budget, seed, told)
     trials = [Trial(column, hit) for column, hit in candidates]
     extras: dict[int, pa.Table] = {}

@@ -156,7 +156,7 @@ class Catalog:
         """Forget a lake and all that belongs to it."""
         known = {known: id_ for id_, known, _ in self.lakes()}
         if name not in known:
-            raise UnknownLake.among("lake", name, known)
+            raise UnknownLake.among("lake", name, known, "`tablelens status` lists the lakes")
         self.remove(known[name], list(self.known_files(known[name])))
         with self.transaction() as session:
             session.execute(sa.delete(LakeRow).where(LakeRow.id == known[name]))

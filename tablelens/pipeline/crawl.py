@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import xxhash
 
@@ -18,7 +18,7 @@ from tablelens.crawl.walk import root_of, walk
 from tablelens.encoders import load_encoder, models_of
 from tablelens.engines.base import Engine, WorkFailure
 from tablelens.engines.unit import digest_of
-from tablelens.errors import UnreadableFile
+from tablelens.errors import UnreadableFile, UsageError
 from tablelens.index import generation
 from tablelens.pipeline.build import answers, build_generation
 from tablelens.progress import Progress, Stopwatch
@@ -66,7 +66,10 @@ def crawl(
     Raises:
         CatalogLocked: another process is crawling in this home.
         NotFound: the folder does not exist.
+        UsageError: ``refresh`` is neither.
     """
+    if refresh not in (known := get_args(Refresh)):
+        raise UsageError(f"unknown refresh {refresh!r}", f"known: {', '.join(known)}")
     watch = Stopwatch()
     root_of(root)  # a path that is mistyped is no lake
     encoder = load_encoder(settings.encoder, models_of(home))

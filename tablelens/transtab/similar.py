@@ -169,7 +169,13 @@ class RowIndex:
         return self.nearest(vector, k, seen)
 
     def nearest(self, vector: Vectors, k: int, seen: npt.NDArray[np.bool_]) -> list[SimilarRow]:
-        """The k nearest of the rows that are seen, every one weighed; of equal ones the first."""
+        """The k nearest of the rows that are seen, every one weighed; of equal ones the first.
+
+        Raises:
+            UsageError: k is less than 1.
+        """
+        if k < 1:
+            raise UsageError(f"k is {k}", "ask for 1 row or more")
         places = np.flatnonzero(seen)
         scores = (self.vectors @ vector)[places]
         best = np.argsort(-scores, kind="stable")[:k]

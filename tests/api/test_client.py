@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tablelens import Client
-from tablelens.errors import AccessDenied, LimitReached, UnknownColumn, Unreachable, UsageError
+from tablelens.errors import AccessDenied, LimitReached, NotFound, UnknownColumn, Unreachable, UsageError
 from tablelens.testing import make_lake
 from tests.conftest import CODES, COUNTRIES
 
@@ -63,12 +63,21 @@ def test_what_the_service_has_beside(remote):
     assert len(list(remote.tables())) == remote.status()["tables"] == 5
 
 
-def test_the_same_errors(remote):
+def test_the_same_errors(remote, tmp_path):
     with pytest.raises(UnknownColumn, match="unknown column 'nope'"):
         remote.joins("shop/orders.nope")
     with pytest.raises(LimitReached) as limit:
         remote.joins("shop/orders.customer_id", k=5000)
     assert limit.value.limit == "max_k"
+    with pytest.raises(UsageError, match="k: Expected `int` >= 1"):
+        remote.joins("shop/orders.customer_id", k=0)
+    with pytest.raises(UsageError, match="unknown option 'treshold'"):
+        remote.joins("shop/orders.customer_id", treshold=0.1)
+    with pytest.raises(NotFound, match="no such file"):
+        remote.joins_of_file(tmp_path / "none.csv", "x")
+    (tmp_path / "notes.docx").write_text("no table")
+    with pytest.raises(UsageError, match="no known kind"):
+        remote.joins_of_file(tmp_path / "notes.docx", "x")
     with pytest.raises(UsageError, match="same table"):
         remote.paths("shop/orders", "shop/orders")
 

@@ -13,6 +13,7 @@ pytest.importorskip("torch")
 
 from tablelens import Lake
 from tablelens.cli import main
+from tablelens.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,8 @@ def test_a_file_outside_the_lake_and_a_frame_are_augmented_too(lake, found, tmp_
     assert "outside.csv" in outside.sql
     frame = lake.augment(sales, "sold", rows=False, budget=1e-9)
     assert {trial.reason for trial in frame.trials} == {"not tried: the budget was spent"}
+    with pytest.raises(UsageError, match="budget is 0"):
+        lake.augment(sales, "sold", rows=False, budget=0)
 
 
 def test_the_command_writes_what_it_found(lake, tmp_path, capsys):

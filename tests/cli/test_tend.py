@@ -158,7 +158,8 @@ def test_forget(tend, folder, tmp_path):
     assert tend("forget", "other").out == "forgot lake other; its files are as they were\n"
     assert {hit["lake"] for hit in tend("joins", "a.x", "--json").document["hits"]} == {"lake"}
     assert (other / "c.csv").exists()
-    assert tend("forget", "other", "--json").document["error"]["code"] == "unknown_lake"
+    error = tend("forget", "other", "--json").document["error"]
+    assert (error["code"], "tablelens status" in error["hint"]) == ("unknown_lake", True)
     assert tend("forget", "lake", "--json").document == {"forgotten": "lake", "generation": 4}
     assert tend("status").out == "none\n"
     assert tend("joins", "a.x").code == 3

@@ -328,6 +328,8 @@ def test_impossible_requests_are_refused(options):
 
 
 def test_unknown_options_are_refused_with_those_known(pairs):
+    with pytest.raises(UsageError, match="wrong type"):
+        pairs.joins("ten.v", k="3")
     with pytest.raises(UsageError, match=r"thresh[\s\S]*known options: .*threshold"):
         pairs.joins("ten.v", thresh=0.5)
 

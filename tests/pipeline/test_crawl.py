@@ -447,6 +447,12 @@ def test_plan_says_what_a_crawl_would_do(lake, folder):
     assert ([file.path for file, _ in plan.read], plan.kept, plan.vanished) == (["c.csv"], 1, ["a.csv"])
 
 
+def test_an_unknown_refresh_is_refused(lake, folder):
+    with pytest.raises(UsageError, match="known: changed, always"):
+        lake.crawl(folder, refresh="never", engine=InlineEngine())
+    assert not lake.home.exists()
+
+
 def test_a_second_crawl_is_told_who_crawls(lake, folder):
     run(lake, folder)
     with Catalog(lake.home / "catalog.duckdb"):

@@ -62,6 +62,9 @@ def test_what_is_not_there_is_named(index, tmp_path):
         index.similar("cites", 0)
     with pytest.raises(UsageError, match="rows 0 to 59"):
         index.similar("cities", 60)
+    for k in (0, -1):
+        with pytest.raises(UsageError, match=f"k is {k}"):
+            index.similar("cities", 1, k=k)
     with pytest.raises(NoLake, match="rows index"):
         similar.RowIndex.load(tmp_path)
     with pytest.raises(UsageError, match="no rows"):
