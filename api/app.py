@@ -87,6 +87,7 @@ def create_app(
             "metrics": Provide(lambda: metrics, sync_to_thread=False),
         },
         exception_handlers={Exception: answer_error},
+        logging_config=None,  # whoever runs it says where logs go
         request_max_body_size=service.settings.max_body_mb * 1_000_000,
         multipart_form_part_limit=50,
     )

@@ -40,10 +40,10 @@ class Plain(logging.Formatter):
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Send the logs of the service and of its server to standard error."""
+    """Send the logs of the service and of its server to standard error, and what others warn of."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Plain() if sys.stderr.isatty() else JsonLines())
-    for name in ("tablelens", "uvicorn.error"):
+    for name in ("", "tablelens", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level if name == "tablelens" else logging.WARNING)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -119,8 +119,16 @@ def main(args: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         _leave(UsageError(error.format_message(), _help_hint(error)), arguments)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted: what was done is kept, the same command goes on from there", err=True)
-        sys.exit(130)
+        _interrupted()
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt):  # DuckDB's way to tell of Ctrl-C
+            raise
+        _interrupted()
+
+
+def _interrupted() -> NoReturn:
+    click.echo("interrupted: what was done is kept, the same command goes on from there", err=True)
+    sys.exit(130)
 
 
 def lake_of(ctx: click.Context) -> Lake:

@@ -57,6 +57,8 @@ def sql(
                 _show(session.run(text), as_csv, as_json)
             except TablelensError as error:
                 click.echo(show.safe(f"Error: {error}", "\n"), err=True)
+            except KeyboardInterrupt:
+                click.echo("stopped", err=True)
 
 
 def _show(answers: Iterable[tuple[list[str], Rows]], as_csv: bool, as_json: bool) -> None:
@@ -101,6 +103,10 @@ def _typed() -> Iterator[str]:
         except EOFError:
             click.echo()
             return
+        except KeyboardInterrupt:  # what was begun is dropped
+            click.echo()
+            lines = []
+            continue
         if lines[-1].rstrip().endswith(";"):
             yield "\n".join(lines)
             lines = []

@@ -7,8 +7,8 @@ write into the session's own memory. Time and memory are limited.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import duckdb
@@ -68,6 +68,7 @@ class Session:
 
         Raises:
             UsageError: DuckDB refuses the statement, it would write, or it took too long.
+            KeyboardInterrupt: Ctrl-C stopped it; the session can be asked again.
         """
         for statement in self._statements(text):
             self._show_tables(statement)
@@ -114,20 +115,26 @@ class Session:
         self._connection.register(name, self.lake.read(file.path, file.part).data)
 
     def _answer(self, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        timer = threading.Timer(self.seconds, self._connection.interrupt)
-        timer.start()
-        try:
-            found = self._connection.execute(statement)
-            rows = found.fetchall()
-            return [column[0] for column in found.description or ()], rows
-        except duckdb.InterruptException as error:
-            raise UsageError(
-                f"stopped after {self.seconds:g} s", "ask for less, or give more with --seconds"
-            ) from error
-        except duckdb.Error as error:
-            raise _usage(error) from error
-        finally:
-            timer.cancel()
+        """Ask in another thread: the time limit and Ctrl-C reach this one, whatever DuckDB is at."""
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(self._rows, statement)
+            try:
+                return asked.result(self.seconds)
+            except TimeoutError as error:
+                raise UsageError(
+                    f"stopped after {self.seconds:g} s", "ask for less, or give more with --seconds"
+                ) from error
+            except duckdb.Error as error:
+                raise _usage(error) from error
+            finally:
+                while not asked.done():  # an interrupt before DuckDB begins is lost
+                    self._connection.interrupt()
+                    wait([asked], 0.1)
+
+    def _rows(self, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        found = self._connection.execute(statement)
+        rows = found.fetchall()
+        return [column[0] for column in found.description or ()], rows
 
 
 def _usage(error: duckdb.Error) -> TablelensError:

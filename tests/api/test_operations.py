@@ -1,6 +1,7 @@
 """The service as a process: started, watched, reloaded, stopped; one a home."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import time
 
 import httpx
 import pytest
+from tablelens.api import create_app
 
 from tablelens.catalog.store import Catalog
 from tablelens.engines.base import InlineEngine
@@ -173,6 +175,12 @@ def test_logs_are_json_lines_with_the_requests_id(crawled_static, port):
     httpx.get(f"{address}/v1/tables", headers={"X-Request-ID": "my-id"}, timeout=PATIENCE)
     os.kill(process.pid, signal.SIGTERM)
     _, logs = process.communicate(timeout=PATIENCE)
-    lines = [json.loads(line) for line in logs.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in logs.splitlines()]
     mine = next(line for line in lines if line.get("request_id") == "my-id")
     assert (mine["route"], mine["status"], mine["level"]) == ("/v1/tables", 200, "info")
+
+
+def test_the_app_leaves_the_logging_of_its_process_alone(tmp_path):
+    before = list(logging.getLogger().handlers)
+    create_app(tmp_path)
+    assert logging.getLogger().handlers == before

@@ -376,6 +376,15 @@ import tablelens.cli
     assert (done.returncode, done.stderr) == (130, b"")
 
 
+def test_ctrl_c_that_duckdb_tells_of_shows_no_traceback(tend, monkeypatch):
+    def stopped(*_):
+        raise RuntimeError("Query interrupted") from KeyboardInterrupt()
+
+    monkeypatch.setattr("tablelens.lake.Lake.verdicts", stopped)
+    done = tend("verdicts")
+    assert (done.code, done.err.startswith("interrupted")) == (130, True)
+
+
 def test_a_reader_that_went_away_is_no_error(tend, folder, home):
     tend("crawl", folder)
     for command in (["status", "--json"], ["preview", "a"], ["config"]):

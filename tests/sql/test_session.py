@@ -1,5 +1,8 @@
 """The shell: it reads the lake, and nothing else can be done with it."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tablelens.errors import UsageError
@@ -80,6 +83,27 @@ def test_no_python_value_is_read(session):
 def test_time_ends(crawled):
     with Session(crawled, seconds=1) as session, pytest.raises(UsageError, match=r"stopped after 1 s"):
         rows(session, "SELECT count(*) FROM range(10000000) a, range(100000) b WHERE a.range * b.range = 7")
+
+
+CTRL_C = """
+import os, signal, sys, threading
+from tablelens.lake import Lake
+from tablelens.sql.session import Session
+
+with Session(Lake.open(sys.argv[1]), seconds=200) as asked:
+    try:
+        threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        list(asked.run("SELECT count(*) FROM range(10000000) a, range(100000) b WHERE a.range * b.range = 7"))
+    except KeyboardInterrupt:
+        print(list(asked.run("SELECT 7 AS n")))
+"""
+
+
+def test_ctrl_c_stops_a_statement_and_not_the_session(crawled):
+    done = subprocess.run(
+        [sys.executable, "-c", CTRL_C, str(crawled.home)], capture_output=True, text=True, timeout=250
+    )
+    assert (done.stdout, done.stderr) == ("[(['n'], [(7,)])]\n", "")
 
 
 def test_memory_ends(crawled):
