@@ -107,9 +107,9 @@ def register() -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """The console script."""
-    register()
     arguments = list(sys.argv[1:] if args is None else args)
     try:
+        register()
         sys.exit(cli.main(arguments, prog_name="tablelens", standalone_mode=False) or 0)
     except TablelensError as error:
         _leave(error, arguments)

@@ -376,6 +376,15 @@ import tablelens.cli
     assert (done.returncode, done.stderr) == (130, b"")
 
 
+def test_ctrl_c_while_the_commands_are_loaded_shows_no_traceback(run, monkeypatch):
+    def stopped():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["tablelens.cli.main"], "register", stopped)
+    done = run("status")
+    assert (done.code, done.err.startswith("interrupted")) == (130, True)
+
+
 def test_ctrl_c_that_duckdb_tells_of_shows_no_traceback(tend, monkeypatch):
     def stopped(*_):
         raise RuntimeError("Query interrupted") from KeyboardInterrupt()
