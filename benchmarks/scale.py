@@ -1,6 +1,6 @@
 """How queries, memory and recall go with the number of columns: lakes of 100,000 and 1,000,000 text columns.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/scale.py HOME [--columns 100000,1000000] [--queries 200] [--out FOLDER]
+    python benchmarks/scale.py HOME [--columns 100000,1000000] [--queries 200] [--out FOLDER]
 
 HOME is a home in which a real lake was crawled, for instance WORK/home of ``tablelens bench --work WORK``. Its text
 columns are copied until there are as many as asked for. A copy loses 10 to 30 % of its values, gains up to 20 % that

@@ -1,7 +1,7 @@
 """SQL at scale: top-10 joins by the extension, by Python, and by an exact scan of the vectors, in one run.
 
     python benchmarks/scale.py HOME --columns 1000000 --keep FOLDER
-    OPENBLAS_NUM_THREADS=1 python benchmarks/sql.py FOLDER/1000000 [--queries 200] [--out FOLDER]
+    python benchmarks/sql.py FOLDER/1000000 [--queries 200] [--out FOLDER]
 
 The lake is one that ``scale.py`` made and kept. What SQL needs of it is made beside it the first time: the catalogue
 snapshot with all names, and ``peer.duckdb``, a table of all vectors as they were before they were indexed. Each way
