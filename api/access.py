@@ -13,6 +13,7 @@ from tablelens.errors import AccessDenied, UnknownLake
 from .audit import audit
 from .errors import Unauthenticated
 from .keys import Visitor
+from .parameters import check_query
 from .service import Service
 from .snapshot import Snapshot
 
@@ -72,7 +73,8 @@ def may_write(request: Request[Any, Any, Any], lake: str) -> Visitor:
 
 
 async def begin(request: Request[Any, Any, Any]) -> Response[None] | None:
-    """Before a route that reads the lake: fix the snapshot for the whole request; 304 where the client has it."""
+    """Before a route: refuse what it does not take; fix the snapshot that it reads, 304 where the client has it."""
+    check_query(request)
     if not request.route_handler.opt.get("snapshot"):
         return None
     service: Service = request.app.state.service

@@ -6,8 +6,11 @@ import base64
 import binascii
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Annotated, Any, Literal, TypeVar
 
+from litestar import Request
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 
@@ -45,6 +48,26 @@ Format = Annotated[
         description="json; csv as it is; csv in which no cell is a formula (spreadsheet); an Arrow IPC stream",
     ),
 ]
+
+
+@cache
+def _query_names(handler: BaseRouteHandler) -> tuple[str, ...]:
+    """The query parameters of a route, as a client writes them."""
+    parameters = handler.parsed_fn_signature.parameters.items()
+    described = ((name, each.kwarg_definition) for name, each in parameters)
+    return tuple(each.name or name for name, each in described if isinstance(each, QueryParameter))
+
+
+def check_query(request: Request[Any, Any, Any]) -> None:
+    """Refuse a query parameter that the route does not take: one that is mistyped would be passed over.
+
+    Raises:
+        UsageError: there is one, and the route takes others.
+    """
+    known = _query_names(request.route_handler)
+    unknown = [name for name in request.query_params if name not in known]
+    if known and unknown:
+        raise UsageError(f"unknown query parameter {unknown[0]!r}", f"known are {', '.join(known)}")
 
 
 def at_most(name: str, given: int, settings: Settings, limit: str) -> int:

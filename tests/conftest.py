@@ -35,6 +35,15 @@ def crowd():
     return {"names.csv": {"country": names, "code": codes}} | sales | offices
 
 
+def numbered():
+    """The same with numbers for the names of the sales, and names for the codes of the offices."""
+    made = crowd()
+    names = made["names.csv"]["country"]
+    numbers = [7919 * (i + 3) % 99_991 for i in range(len(names))]
+    tables = {name: {"country_id": numbers, "amount": made[name]["amount"]} for name in made if "sales" in name}
+    return tables | {"names.csv": {"country_id": numbers, "country": names}, "offices.csv": {"country": names}}
+
+
 CAPITALS = [
     *("Vienna", "Brussels", "Santiago", "Copenhagen", "Tallinn", "Paris", "Berlin", "Budapest", "Rome", "Tokyo"),
     *("Nairobi", "Riga", "Mexico City", "Oslo", "Muscat", "Lima", "Doha", "Bucharest", "Madrid", "Lomé"),

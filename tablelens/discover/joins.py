@@ -34,7 +34,8 @@ NUMBERS = 0.7
 """… and one over numbers beside one over text."""
 TENTH, EVERY = 10, 5
 """In mode auto the tenth place and every fifth after it are kept for joins by meaning, where direct ones would fill the
-list: codes and names have hundreds of columns of their own kind in a large lake …"""
+list: codes and names have hundreds of columns of their own kind in a large lake. Numbers, which meet by accident, do
+without …"""
 SURE = 0.85
 """… if they are as probable as this."""
 Floats = npt.NDArray[np.float64]
@@ -176,7 +177,7 @@ def _rank(
         order = _alternating(order, direct[order])
     elif request.mode == "auto":
         order = order[probability[order] >= request.threshold]
-        order = _with_detours(order, ~direct & (probability >= SURE))
+        order = _with_detours(order, ~direct & (probability >= SURE)) if query.family == "text" else order
     shown = found.cosine if request.mode == "deepjoin" else score
     return Ranked(found.take(order), shown[order], probability[order])
 

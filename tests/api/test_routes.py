@@ -4,6 +4,7 @@ import io
 
 import pyarrow as pa
 import pytest
+from tablelens.api.parameters import _query_names
 from tablelens.api.rows import as_lists
 
 from .conftest import PATIENCE
@@ -252,3 +253,25 @@ def test_a_join_over_a_bridge_says_which_and_runs_over_it(client):
     rows = client.found(f"/v1/columns/{asked}/joins/{hit['column']['id']}/rows", rows=100)
     assert len(rows["rows"]) == 60  # every customer has a country
     assert {len(row) for row in rows["rows"]} == {2 + 2 + 3}
+
+
+def test_a_parameter_that_is_mistyped_is_not_passed_over(client):
+    column = client.column("shop/orders.customer_id")
+    answer = client.get(f"/v1/columns/{column}/joins", params={"treshold": 0.9})
+    assert (answer.status_code, answer.json()["code"]) == (400, "usage")
+    assert answer.json()["detail"] == "unknown query parameter 'treshold'"
+    assert "threshold" in answer.json()["hint"]
+
+
+def test_the_parameters_that_are_known_are_those_described(client):
+    described = client.found("/schema/openapi.json")["paths"]
+    routes = [route for route in client.app.routes if getattr(route, "route_handlers", None)]
+    told = 0
+    for route in routes:
+        for handler in route.route_handlers:
+            methods = described.get(route.path_format, {})
+            for method in {name.lower() for name in handler.http_methods} & set(methods):
+                wanted = {each["name"] for each in methods[method].get("parameters", ()) if each["in"] == "query"}
+                assert set(_query_names(handler)) == wanted, route.path
+                told += len(wanted)
+    assert told > 40

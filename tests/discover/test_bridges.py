@@ -13,7 +13,7 @@ from tablelens.engines.base import InlineEngine
 from tablelens.index.alignments import Alignments
 from tablelens.lake import Lake
 from tablelens.testing import make_lake
-from tests.conftest import CODES, COUNTRIES, crowd
+from tests.conftest import CODES, COUNTRIES, crowd, numbered
 
 SPANISH = [f"{name}a" for name in COUNTRIES]
 TABLES = {
@@ -70,6 +70,14 @@ def test_a_threshold_counts_before_places_are_kept(crowded):
     hits = crowded.joins("sales00.country", k=30, threshold=0.95).hits
     assert len(hits) == 17
     assert {hit.column.column for hit in hits} == {"country"}
+
+
+def test_no_places_are_kept_among_numbers(tmp_path):
+    lake = Lake.open(tmp_path / "home", encoder="deepjoin-static")
+    lake.crawl(make_lake(tmp_path / "lake", numbered()), engine=InlineEngine())
+    hits = lake.joins("sales00.country_id", k=30).hits
+    assert [hit.column.column for hit in hits] == ["country_id"] * 17 + ["country"] * 2
+    assert min(hit.probability for hit in hits) > SURE
 
 
 @given(st.integers(0, 60), st.data())

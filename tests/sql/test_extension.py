@@ -14,7 +14,7 @@ from tablelens.index.ivf import IvfIndex
 from tablelens.lake import Lake
 from tablelens.profile.normalize import NULL_WORDS, normalize
 from tablelens.testing import make_lake
-from tests.conftest import crowd
+from tests.conftest import crowd, numbered
 
 ROOT = Path(__file__).parent.parent.parent
 FIELDS = (
@@ -123,18 +123,17 @@ def test_it_answers_as_the_lake_does_on_real_tables(attached, tmp_path):
             assert alike(mine, theirs, mode), (column, mode)
 
 
-def test_places_are_kept_for_sure_joins_by_meaning(attached, tmp_path):
+@pytest.mark.parametrize("tables", [crowd, numbered])
+def test_places_are_kept_for_sure_joins_by_meaning(attached, tmp_path, tables):
     lake = Lake.open(tmp_path / "home", encoder="deepjoin-static")
-    lake.crawl(make_lake(tmp_path / "lake", crowd()), engine=InlineEngine())
+    lake.crawl(make_lake(tmp_path / "lake", tables()), engine=InlineEngine())
     connection = attached(lake)
+    asked = 'SELECT "table", "column" FROM tablelens.joins(?, k := 30, threshold := ?) ORDER BY rank'
     for threshold in (0.0, 0.6, 0.95):
-        for column in ("sales00.country", "office0.code", "names.country", "names.code"):
+        for column in columns_of(lake):
             hits = lake.joins(column, k=30, threshold=threshold).hits
-            made = connection.execute(
-                'SELECT "table", "column" FROM tablelens.joins(?, k := 30, threshold := ?) ORDER BY rank',
-                [column, threshold],
-            )
-            assert made.fetchall() == [(hit.column.table, hit.column.column) for hit in hits]
+            theirs = [(hit.column.table, hit.column.column) for hit in hits]
+            assert connection.execute(asked, [column, threshold]).fetchall() == theirs
 
 
 def test_verdicts_of_people_count(attached, crawl, tmp_path):

@@ -261,7 +261,7 @@ bool rank(Search *s) {
 	bool room = true;
 	if (request->mode == AUTO && !alone) {
 		drop_unlikely(s);
-		room = with_detours(s);
+		room = s->query->family != TEXT_FAMILY || with_detours(s); /* numbers meet by accident */
 	} else if (request->mode == SEMANTIC) {
 		room = alternate(s);
 	}
