@@ -12,7 +12,7 @@ from .crawler import say
 
 
 def main(task: str) -> None:
-    """Augment as the JSON of the task says, by the lakes that it names alone. SIGINT ends it early."""
+    """Augment as the JSON of the task says, by the lakes that it names alone. SIGTERM ends it early."""
     asked = json.loads(task)
     steps: list[str] = []
 

@@ -16,7 +16,7 @@ INTERVAL = 0.2
 
 
 def main(task: str) -> None:
-    """Crawl as the JSON of the task says. SIGINT ends it early; what was read is kept."""
+    """Crawl as the JSON of the task says. SIGTERM ends it early; what was read is kept."""
     asked = json.loads(task)
     try:
         lake = Lake.open(asked["home"], **asked["settings"])

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import secrets
-import signal
 import sys
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,7 +28,11 @@ EVENTS = 2000
 GRACE_SECONDS = 30.0
 """How long a job may take to stop."""
 LINE = 1 << 24
-_PROGRAM = "import sys; sys.path[:] = {path!r}; from tablelens.api.{program} import main; main({task!r})"
+_PROGRAM = """import signal, sys
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+sys.path[:] = {path!r}
+from tablelens.api.{program} import main
+main({task!r})"""
 
 
 @dataclass(eq=False)
@@ -164,7 +167,7 @@ class Jobs:
             job.cancelled = True
             if self._process is not None:
                 with contextlib.suppress(ProcessLookupError):
-                    self._process.send_signal(signal.SIGINT)
+                    self._process.terminate()  # SIGINT is ignored by what a script started with &
 
     def wake_all(self) -> None:
         """Let all those who follow a job look again."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 
 import httpx
 import pytest
@@ -96,6 +97,15 @@ def test_news_of_a_crawl_end_with_the_key(own_home):
         assert client.get(f"/v1/crawls/{id_}").status_code == 401
 
 
+@pytest.fixture(params=[signal.default_int_handler, signal.SIG_IGN], ids=["heeded", "ignored"])
+def interrupts(request):
+    """SIGINT as it is in a shell, and as in what a script started with &."""
+    before = signal.signal(signal.SIGINT, request.param)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_a_crawl_cancelled_while_its_process_is_made_does_not_run(home, folder, monkeypatch):
     make = asyncio.create_subprocess_exec
 
