@@ -90,6 +90,7 @@ import os, signal, sys, threading
 from tablelens.lake import Lake
 from tablelens.sql.session import Session
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in what a script starts with &
 with Session(Lake.open(sys.argv[1]), seconds=200) as asked:
     try:
         threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
