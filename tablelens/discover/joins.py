@@ -177,7 +177,8 @@ def _rank(
         order = _alternating(order, direct[order])
     elif request.mode == "auto":
         order = order[probability[order] >= request.threshold]
-        order = _with_detours(order, ~direct & (probability >= SURE)) if query.family == "text" else order
+        if query.family == "text":
+            order = _with_detours(order, ~direct & (probability >= SURE))
     shown = found.cosine if request.mode == "deepjoin" else score
     return Ranked(found.take(order), shown[order], probability[order])
 

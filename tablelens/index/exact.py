@@ -75,8 +75,7 @@ class ExactIndex:
         """(labels, inner products) of the k best for each query vector; equal scores by label."""
         rows = check_vectors(vectors, self.dimension)
         # for one query the threads of a product by BLAS cost more than they save
-        scores = np.vecdot(self._matrix, rows) if len(rows) == 1 else rows @ self._matrix.T
-        scores = scores.reshape(len(rows), len(self))
+        scores = np.vecdot(self._matrix, rows[0])[None] if len(rows) == 1 else rows @ self._matrix.T
         return [self._best(row, min(k, len(self))) for row in scores]
 
     def labels(self) -> Ids:

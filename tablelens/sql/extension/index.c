@@ -14,6 +14,7 @@
 #include "vectors.h"
 
 #define SAY(...) snprintf(message, MESSAGE, __VA_ARGS__)
+#define SAY_IN(o, ...) snprintf((o)->message, MESSAGE, __VA_ARGS__)
 static const char *const CURE = "crawl again: no file is read anew", *const VECTORS = "vectors";
 
 /* files -------------------------------------------------------------------------------------------------------- */
@@ -106,16 +107,15 @@ typedef struct {
 } Opening;
 
 static bool open_arrays(const Opening *o, const Array *arrays, size_t count) {
-	char *message = o->message;
 	for (size_t i = 0; i < count; i++) {
 		Map *map = &o->index->maps[o->index->mapped];
-		if (!map_file(o->folder, arrays[i].name, o->manifest, map, message)) {
+		if (!map_file(o->folder, arrays[i].name, o->manifest, map, o->message)) {
 			return false;
 		}
 		o->index->mapped++;
 		const void *data = npy(map, arrays[i].type, arrays[i].width, arrays[i].rows);
 		if (!data) {
-			SAY("the index file %s/%s is not the array that it should be. Hint: %s", o->folder, arrays[i].name, CURE);
+			SAY_IN(o, "the index file %s/%s is not the array that it should be. Hint: %s", o->folder, arrays[i].name, CURE);
 			return false;
 		}
 		memcpy(arrays[i].data, &data, sizeof(data));
@@ -127,8 +127,7 @@ static bool open_arrays(const Opening *o, const Array *arrays, size_t count) {
 #define OPEN(o, arrays) open_arrays(o, arrays, sizeof(arrays) / sizeof((arrays)[0]))
 
 static bool damaged(const Opening *o, const char *what) {
-	char *message = o->message;
-	SAY("the %s of the index %s are damaged. Hint: %s", what, o->folder, CURE);
+	SAY_IN(o, "the %s of the index %s are damaged. Hint: %s", what, o->folder, CURE);
 	return false;
 }
 
@@ -170,8 +169,9 @@ static bool place_vectors(Index *index, const int64_t *labels, const int64_t *el
 	return true;
 }
 
-static bool open_lists(const Opening *o, const int64_t **labels) {
+static bool open_lists(const Opening *o, Json about, const int64_t **labels) {
 	Index *index = o->index;
+	index->probes = (uint64_t)json_number(json_member(about, "probes"), 0);
 	uint64_t codes = 0, scales = 0, starts = 0, region_starts = 0, d = index->dimension;
 	const Array arrays[] = {
 	    {"ivf_labels.npy", "<i8", 1, labels, &index->vectors},
@@ -228,15 +228,13 @@ static bool open_vectors(const Opening *o) {
 	Json about = json_member(o->manifest, "vectors"), kind = json_member(about, "kind");
 	double dimension = json_number(json_member(about, "dimension"), 0);
 	if (dimension < 1 || dimension > 65536) {
-		char *message = o->message;
-		SAY("the index %s has no readable manifest. Hint: %s", o->folder, CURE);
+		SAY_IN(o, "the index %s has no readable manifest. Hint: %s", o->folder, CURE);
 		return false;
 	}
 	index->dimension = (uint32_t)dimension;
-	index->probes = (uint64_t)json_number(json_member(about, "probes"), 0);
 	index->kind = json_is(kind, "ivf") ? IVF : json_is(kind, "hnsw") ? HNSW : EXACT;
 	const int64_t *labels = NULL, *elements = NULL;
-	bool opened = index->kind == IVF    ? open_lists(o, &labels)
+	bool opened = index->kind == IVF    ? open_lists(o, about, &labels)
 	              : index->kind == HNSW ? open_graph(o, about, &labels, &elements)
 	                                    : open_exact(o, &labels);
 	if (!opened) {
@@ -247,7 +245,7 @@ static bool open_vectors(const Opening *o) {
 
 static bool open_columns(const Opening *o) {
 	Index *index = o->index;
-	uint64_t own = 0, limits = 0, density = 0, names = 0, starts = 0, own_starts = 0, c;
+	uint64_t own = 0, limits = 0, density = 0, names = 0, starts = 0, own_starts = 0;
 	const Array arrays[] = {
 	    {"facts.npy", "<i8", FACTS, &index->facts, &index->columns},
 	    {"density.npy", "<f8", 1, &index->density, &density},
@@ -263,7 +261,7 @@ static bool open_columns(const Opening *o) {
 	if (!OPEN(o, arrays)) {
 		return false;
 	}
-	c = index->columns;
+	uint64_t c = index->columns;
 	bool fits = density == c && names == c + 1 && limits == c && own_starts == c + 1 && starts == index->values + 1 &&
 	            own == index->postings && index->values < UINT32_MAX && c < UINT32_MAX;
 	return fits || damaged(o, "arrays");
@@ -274,8 +272,7 @@ static bool take_glances(const Opening *o) {
 	Index *index = o->index;
 	index->glance = malloc((index->columns + 1) * sizeof(uint16_t));
 	if (!index->glance) {
-		char *message = o->message;
-		SAY("out of memory");
+		SAY_IN(o, "out of memory");
 		return false;
 	}
 	for (uint64_t place = 0; place < index->columns; place++) {
