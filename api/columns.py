@@ -19,6 +19,7 @@ from tablelens.types import Bridge
 from . import wire
 from .access import LAKE, snapshot_of
 from .errors import documented
+from .join_schemas import Answer, Hit
 from .parameters import (
     ColumnId,
     Diversity,
@@ -35,7 +36,7 @@ from .parameters import (
     at_most,
 )
 from .rows import RowsOperation, respond, wanted
-from .schemas import Answer, ColumnOut, Histogram, Hit, Profile, Rows, TopValue
+from .schemas import ColumnOut, Histogram, Profile, Rows, TopValue
 from .service import Served, Service
 from .snapshot import Snapshot
 from .tables import source_of

@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 from litestar.openapi.spec import OpenAPI, Operation
 
-from . import augmentations, crawls, errors, job_schemas, joins, schemas, uploads, verdicts
+from . import augmentations, crawls, errors, job_schemas, join_schemas, joins, schemas, uploads, verdicts
 
 
 def complete(document: OpenAPI) -> None:
     """Add descriptions of structures, and the examples that ``docs/build_examples.py`` has written."""
     structures = {
         name: found
-        for module in (schemas, job_schemas, errors, joins, uploads, crawls, verdicts, augmentations)
+        for module in (schemas, join_schemas, job_schemas, errors, joins, uploads, crawls, verdicts, augmentations)
         for name, found in vars(module).items()
         if isinstance(found, type) and issubclass(found, msgspec.Struct)
     }

@@ -14,8 +14,8 @@ from tablelens.errors import UsageError
 from . import wire
 from .access import LAKE, snapshot_of
 from .errors import documented, only_json
+from .join_schemas import Answer
 from .parameters import at_most
-from .schemas import Answer
 from .service import Served
 from .snapshot import Snapshot
 

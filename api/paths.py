@@ -13,8 +13,8 @@ from tablelens.discover.paths import Step
 from . import wire
 from .access import LAKE, SNAPSHOT, snapshot_of
 from .errors import documented
+from .join_schemas import Edge, Graph, Paths
 from .parameters import K, LakeName, at_most
-from .schemas import Edge, Graph, Paths
 from .service import Served
 from .snapshot import Snapshot
 

@@ -17,20 +17,11 @@ from tablelens.transtab.similar import SimilarRow as SimilarHit
 from . import wire
 from .access import LAKE, SNAPSHOT, snapshot_of
 from .errors import documented
+from .join_schemas import CompositeAnswer
 from .names import opaque
 from .parameters import PAGE, Cursor, Format, K, LakeName, Limit, RowLimit, TableId, Tables, at_most, page
 from .rows import RowsOperation, as_lists, respond, wanted
-from .schemas import (
-    ColumnOut,
-    CompositeAnswer,
-    Rows,
-    SimilarRow,
-    SimilarRows,
-    TableDetail,
-    TableOut,
-    TablePage,
-    Unions,
-)
+from .schemas import ColumnOut, Rows, SimilarRow, SimilarRows, TableDetail, TableOut, TablePage, Unions
 from .service import Served, Service
 from .snapshot import Snapshot
 from .unions import find_unions

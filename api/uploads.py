@@ -20,9 +20,9 @@ from tablelens.types import ColumnProfile, FileOutcome, FoundFile, TableProfile
 from . import wire
 from .access import LAKE, snapshot_of
 from .errors import WrongMedia, documented
+from .join_schemas import Answer, FileColumn
 from .joins import Wanted, options
 from .parameters import at_most
-from .schemas import Answer, FileColumn
 from .service import Served, Service
 from .snapshot import Snapshot
 

@@ -16,8 +16,8 @@ from . import wire
 from .access import SNAPSHOT, may_write, snapshot_of
 from .audit import audit
 from .errors import documented, only_json
+from .join_schemas import VerdictOut, VerdictPage
 from .parameters import PAGE, ColumnId, Cursor, Limit, OtherId, page
-from .schemas import VerdictOut, VerdictPage
 from .service import Served
 from .snapshot import Snapshot
 

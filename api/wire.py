@@ -9,19 +9,20 @@ from tablelens.discover.evidence import Query
 from tablelens.discover.paths import JoinPath
 from tablelens.discover.paths import Step as LakeStep
 
-from . import schemas as out
+from . import join_schemas as out
+from .schemas import ColumnOut, ColumnRef, TableOut, TableRef
 from .snapshot import Snapshot
 
 
-def table_ref(snapshot: Snapshot, number: int) -> out.TableRef:
+def table_ref(snapshot: Snapshot, number: int) -> TableRef:
     """The names of a table."""
     lake, name, title = snapshot.table_name(number)
-    return out.TableRef(id=snapshot.tables[number], lake=lake, name=name, title=title)
+    return TableRef(id=snapshot.tables[number], lake=lake, name=name, title=title)
 
 
-def table(snapshot: Snapshot, number: int) -> out.TableOut:
+def table(snapshot: Snapshot, number: int) -> TableOut:
     """A table in a list."""
-    return out.TableOut(**table_fields(snapshot, number))
+    return TableOut(**table_fields(snapshot, number))
 
 
 def table_fields(snapshot: Snapshot, number: int) -> dict[str, Any]:
@@ -34,9 +35,9 @@ def table_fields(snapshot: Snapshot, number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def column_ref(snapshot: Snapshot, place: int) -> out.ColumnRef:
+def column_ref(snapshot: Snapshot, place: int) -> ColumnRef:
     """The names of a column."""
-    return out.ColumnRef(**column_names(snapshot, place))
+    return ColumnRef(**column_names(snapshot, place))
 
 
 def column_names(snapshot: Snapshot, place: int) -> dict[str, Any]:
@@ -58,9 +59,9 @@ def column_fields(snapshot: Snapshot, place: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def column(snapshot: Snapshot, place: int) -> out.ColumnOut:
+def column(snapshot: Snapshot, place: int) -> ColumnOut:
     """A column in a list."""
-    return out.ColumnOut(**column_fields(snapshot, place))
+    return ColumnOut(**column_fields(snapshot, place))
 
 
 def bridge(snapshot: Snapshot, found: types.Bridge) -> out.Bridge:
